@@ -1,0 +1,1 @@
+"""The floor: what every service stands on. It knows nobody above it."""

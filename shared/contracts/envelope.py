@@ -1,0 +1,65 @@
+"""A fact in its envelope: CloudEvents 1.0 attributes around a pydantic model, and both as a record of the bus."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+SPECVERSION = "1.0"
+CONTENT_TYPE = "application/json"
+
+
+class Fact(BaseModel):
+    """What happened, in words of our vocabulary; the base of every model that crosses a boundary.
+
+    A subclass names its CloudEvents type and its topic. Readers ignore fields they don't know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    TYPE: ClassVar[str]
+    TOPIC: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A message as the bus carries it (Kafka binary mode): headers, and a value that is null for a tombstone."""
+
+    topic: str
+    key: str
+    headers: Mapping[str, str]
+    value: bytes | None
+
+
+F = TypeVar("F", bound=Fact, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Generic[F]):
+    """A fact with its CloudEvents attributes.
+
+    `sequence` counts, without gaps from 1, the facts that `source` stated under `key` on that topic.
+    `subject` is the request's id where the fact is about a request, else the id of what it is about.
+    """
+
+    id: UUID
+    source: str
+    subject: str
+    key: str
+    time: datetime
+    sequence: int
+    fact: F
+    traceparent: str | None = None
+
+    @property
+    def type(self) -> str:
+        """The CloudEvents type, `heed.<noun>.<past participle>`."""
+        return self.fact.TYPE
+
+    @property
+    def topic(self) -> str:
+        """The topic this type is stated on."""
+        return self.fact.TOPIC

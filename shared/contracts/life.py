@@ -1,0 +1,135 @@
+"""The life of a request as one table, and the fold by which every reader comes to the same status and holder.
+
+A fact that the table does not list, or that comes in a status it does not start from, leaves the status as it is
+and is kept in the history: two services may state facts at the same time, and all readers see the same order.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from shared.contracts import requests as r
+from shared.contracts.envelope import Event, Fact
+from shared.contracts.vocabulary import ENDINGS, Colour, HolderKind, Outcome, Role, Status
+
+S = Status
+OPEN = frozenset(Status) - ENDINGS
+
+TRANSITIONS: dict[type[Fact], tuple[frozenset[Status], Status]] = {
+    r.RequestRejected: (frozenset({S.RECEIVED, S.TRIAGED}), S.REJECTED),
+    r.RequestMerged: (OPEN, S.MERGED),
+    r.RequestWithdrawn: (OPEN, S.WITHDRAWN),
+    r.RequestTriaged: (frozenset({S.RECEIVED}), S.TRIAGED),
+    r.TaskAssigned: (frozenset({S.TRIAGED, S.ASSIGNED, S.ACCEPTED, S.DISPUTED}), S.ASSIGNED),
+    r.TaskAccepted: (frozenset({S.ASSIGNED}), S.ACCEPTED),
+    r.TaskReturned: (frozenset({S.ASSIGNED, S.ACCEPTED}), S.TRIAGED),
+    r.TaskRecalled: (frozenset({S.ASSIGNED, S.ACCEPTED}), S.TRIAGED),
+    r.RequestAnswered: (frozenset({S.ACCEPTED}), S.ANSWERED),
+    r.RequestDisputed: (frozenset({S.ANSWERED, S.CLOSED}), S.DISPUTED),
+    r.RequestClosed: (frozenset({S.ANSWERED}), S.CLOSED),
+    r.RequestArchived: (frozenset(ENDINGS) - {S.ARCHIVED}, S.ARCHIVED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a request, since when; `name` is a service, or an organisation's id."""
+
+    kind: HolderKind
+    name: str
+    since: datetime
+    liaison: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What any reader knows of a request from its history alone."""
+
+    request_id: UUID
+    status: Status
+    received_at: datetime
+    changed_at: datetime
+    """The time of the last fact; never runs backwards."""
+    holder: Holder | None
+    receipt: str
+    area: str | None = None
+    category: str | None = None
+    colour: Colour | None = None
+    deadline: datetime | None = None
+    lead: UUID | None = None
+    """The lead task."""
+    fulfil_by: datetime | None = None
+    """Owed by the lead since its answer; None once fulfilled, or where nothing is owed."""
+    outcome: Outcome | None = None
+    reopened: int = 0
+    merged_into: UUID | None = None
+
+
+def begin(event: Event[r.RequestReceived]) -> Life:
+    """The life of a request that was just received."""
+    fact = event.fact
+    return Life(
+        request_id=UUID(event.subject),
+        status=Status.RECEIVED,
+        received_at=fact.received_at,
+        changed_at=event.time,
+        holder=Holder(HolderKind.SERVICE, "triage", event.time),
+        receipt=fact.receipt,
+        area=fact.area,
+    )
+
+
+def applies(life: Life, fact: Fact) -> bool:
+    """Whether the fact changes the status: listed, from this status and, for a task's fact, of the lead."""
+    if isinstance(fact, r.TaskFact) and fact.role is not Role.LEAD:
+        return False
+    row = TRANSITIONS.get(type(fact))
+    return row is not None and life.status in row[0]
+
+
+def fold(life: Life, event: Event[Fact]) -> Life:
+    """The life after one more fact; its time is the later of its own and the one before."""
+    fact, at = event.fact, max(event.time, life.changed_at)
+    life = replace(life, changed_at=at)
+    if isinstance(fact, r.RequestTriaged):
+        life = replace(life, category=fact.category, colour=fact.colour, deadline=fact.deadline)
+    if isinstance(fact, r.TaskFulfilled) and fact.role is Role.LEAD and life.fulfil_by is not None:
+        return replace(life, fulfil_by=None, holder=Holder(HolderKind.SERVICE, "followup", at))
+    if not applies(life, fact):
+        return life
+    status = TRANSITIONS[type(fact)][1]
+    life = replace(life, status=status, holder=_holder(life, status, fact, at), fulfil_by=None)
+    match fact:
+        case r.TaskAssigned():
+            return replace(life, lead=fact.task_id)
+        case r.RequestAnswered():
+            return replace(life, fulfil_by=fact.fulfil_by)
+        case r.RequestDisputed():
+            return replace(life, reopened=life.reopened + 1, outcome=None)
+        case r.RequestClosed():
+            return replace(life, outcome=fact.outcome)
+        case r.RequestMerged():
+            return replace(life, merged_into=fact.into)
+        case _:
+            return life
+
+
+def _holder(life: Life, status: Status, fact: Fact, at: datetime) -> Holder | None:
+    """Who holds the request once it is in `status`; nobody once it has ended."""
+    if status in ENDINGS:
+        return None
+    if isinstance(fact, r.TaskAssigned | r.TaskAccepted):
+        return _held_by(life, Holder(HolderKind.ORGANISATION, fact.organisation, at, fact.liaison))
+    if isinstance(fact, r.RequestAnswered):
+        if fact.fulfil_by is not None:
+            return life.holder
+        return Holder(HolderKind.SERVICE, "followup", at)
+    return Holder(HolderKind.SERVICE, "dispatch", at)
+
+
+def _held_by(life: Life, holder: Holder) -> Holder:
+    """The new holder, or the old one where it is the same: the time held runs on."""
+    old = life.holder
+    if old and (old.kind, old.name, old.liaison) == (holder.kind, holder.name, holder.liaison):
+        return old
+    return holder
