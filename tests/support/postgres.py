@@ -24,7 +24,7 @@ class PostgresServer:
         self._made: list[str] = []
 
     async def fresh_database(self, name: str) -> str:
-        """Make an empty database, owned by a role of its own; `name` is the beginning of both names. Returns its URL."""
+        """Make an empty database, owned by a role of its own; both names begin with `name`. Returns its URL."""
         unique = f"{name}_{uuid4().hex[:12]}"
         self._made.append(unique)
         return await ensure_database(self.admin_url, unique, uuid4().hex)
