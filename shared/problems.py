@@ -13,7 +13,7 @@ BASE = "https://heed.example/problems/"
 class Problem(Exception):
     """Something is wrong with the call; read `detail`."""
 
-    status: ClassVar[int] = HTTPStatus.BAD_REQUEST
+    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
     title: ClassVar[str] = "Bad request"
 
     def __init__(self, detail: str | None = None, **members: Any) -> None:

@@ -1,4 +1,4 @@
-"""The directory: topic `heed.directory`, key = the entry's id, compacted; stated by dispatch and, for policies, by their owner."""
+"""The directory: topic `heed.directory`, key = the entry's id, compacted; by dispatch, policies by their owner."""
 
 from typing import ClassVar
 

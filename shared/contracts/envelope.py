@@ -34,11 +34,11 @@ class Record:
     value: bytes | None
 
 
-F = TypeVar("F", bound=Fact, covariant=True)
+F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event(Generic[F]):
+class Event(Generic[F_co]):
     """A fact with its CloudEvents attributes.
 
     `sequence` counts, without gaps from 1, the facts that `source` stated under `key` on that topic.
@@ -51,7 +51,7 @@ class Event(Generic[F]):
     key: str
     time: datetime
     sequence: int
-    fact: F
+    fact: F_co
     traceparent: str | None = None
 
     @property

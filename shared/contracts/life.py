@@ -6,6 +6,7 @@ and is kept in the history: two services may state facts at the same time, and a
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from shared.contracts import requests as r
@@ -88,30 +89,39 @@ def applies(life: Life, fact: Fact) -> bool:
 
 
 def fold(life: Life, event: Event[Fact]) -> Life:
+    """The life after one more event."""
+    return advance(life, event.fact, event.time)
+
+
+def advance(life: Life, fact: Fact, at: datetime) -> Life:
     """The life after one more fact; its time is the later of its own and the one before."""
-    fact, at = event.fact, max(event.time, life.changed_at)
+    at = max(at, life.changed_at)
     life = replace(life, changed_at=at)
     if isinstance(fact, r.RequestTriaged):
         life = replace(life, category=fact.category, colour=fact.colour, deadline=fact.deadline)
-    if isinstance(fact, r.TaskFulfilled) and fact.role is Role.LEAD and life.fulfil_by is not None:
+    elif isinstance(fact, r.TaskFulfilled) and fact.role is Role.LEAD and life.fulfil_by is not None:
         return replace(life, fulfil_by=None, holder=Holder(HolderKind.SERVICE, "followup", at))
     if not applies(life, fact):
         return life
     status = TRANSITIONS[type(fact)][1]
-    life = replace(life, status=status, holder=_holder(life, status, fact, at), fulfil_by=None)
+    return replace(life, status=status, holder=_holder(life, status, fact, at), fulfil_by=None, **_beside(life, fact))
+
+
+def _beside(life: Life, fact: Fact) -> dict[str, Any]:
+    """What else a fact that changes the status changes."""
     match fact:
         case r.TaskAssigned():
-            return replace(life, lead=fact.task_id)
+            return {"lead": fact.task_id}
         case r.RequestAnswered():
-            return replace(life, fulfil_by=fact.fulfil_by)
+            return {"fulfil_by": fact.fulfil_by}
         case r.RequestDisputed():
-            return replace(life, reopened=life.reopened + 1, outcome=None)
+            return {"reopened": life.reopened + 1, "outcome": None}
         case r.RequestClosed():
-            return replace(life, outcome=fact.outcome)
+            return {"outcome": fact.outcome}
         case r.RequestMerged():
-            return replace(life, merged_into=fact.into)
+            return {"merged_into": fact.into}
         case _:
-            return life
+            return {}
 
 
 def _holder(life: Life, status: Status, fact: Fact, at: datetime) -> Holder | None:
@@ -133,3 +143,29 @@ def _held_by(life: Life, holder: Holder) -> Holder:
     if old and (old.kind, old.name, old.liaison) == (holder.kind, holder.name, holder.liaison):
         return old
     return holder
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A request as a service knows that states facts about it itself.
+
+    `life` is folded from the log alone, so that all services agree once they have read it to its end: two services may
+    state facts at the same time, and only the log says which came first. `ahead` adds what this service has stated and
+    not heard yet: what its verbs decide on. When all was heard, the two are the same.
+    """
+
+    life: Life
+    ahead: Life
+    unheard: int = 0
+
+    def say(self, fact: Fact, at: datetime) -> "Known":
+        """After this service stated a fact."""
+        return replace(self, ahead=advance(self.ahead, fact, at), unheard=self.unheard + 1)
+
+    def hear(self, event: Event[Fact], *, own: bool) -> "Known":
+        """After the log brought an event; `own` where this service had stated it."""
+        life = fold(self.life, event)
+        unheard = max(0, self.unheard - 1) if own else self.unheard
+        if unheard == 0:
+            return Known(life, life)
+        return Known(life, self.ahead if own else fold(self.ahead, event), unheard)

@@ -1,0 +1,6 @@
+"""Migrations of the log in PostgreSQL."""
+
+from shared.bus.tables import metadata
+from shared.database import run_migrations
+
+run_migrations(metadata)

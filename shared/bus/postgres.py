@@ -1,0 +1,201 @@
+"""The bus as a durable log in PostgreSQL: for a town on one box.
+
+An append locks the row of its partition, so that the order of positions is the order of commits; NOTIFY wakes readers.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from shared.bus import BusUnavailable, Delivered, Partition, number_of
+from shared.contracts.envelope import Record
+from shared.database import SESSION, Database, assert_outside_transaction, migrate
+
+CHANNEL = "heed_log"
+AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, TimeoutError)  # fmt: skip
+log = structlog.get_logger()
+
+RESERVE = """
+with locked as (
+    select p.topic, p.number, p.next_position, w.n
+    from log_partitions p join unnest($1::text[], $2::int[], $3::bigint[]) w (topic, number, n) using (topic, number)
+    order by p.topic, p.number for update of p
+)
+update log_partitions p set next_position = p.next_position + l.n
+from locked l where p.topic = l.topic and p.number = l.number
+returning p.topic, p.number, l.next_position
+"""
+READ = """
+select l.topic, l.number, l.position, l.key, l.headers, l.value
+from unnest($1::text[], $2::int[], $3::bigint[]) w (topic, number, position)
+cross join lateral (
+    select * from log where log.topic = w.topic and log.number = w.number and log.position >= w.position
+    order by log.position limit $4
+) l
+"""
+COLUMNS = ("topic", "number", "position", "key", "headers", "value")
+
+
+class PostgresBus:
+    """The log in the tables `log` and `log_partitions` of one database."""
+
+    def __init__(self, url: str, partitions: int = 4) -> None:
+        """`partitions` is how many each topic gets when it is first used."""
+        self._url = url.replace("postgresql+asyncpg://", "postgresql://")
+        self._count = partitions
+        self._known: dict[str, list[Partition]] = {}
+        self._pool: asyncpg.Pool | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._arrivals = 0
+        self._arrived = asyncio.Event()
+        self._seen: dict[object, int] = {}
+
+    async def start(self) -> None:
+        """Connect, and create the tables."""
+        database = Database(self._url, connections=1)
+        try:
+            await migrate(database, Path(__file__).parent / "migrations", "log_version")
+        finally:
+            await database.close()
+        self._pool = await asyncpg.create_pool(
+            self._url, min_size=1, max_size=4, server_settings=SESSION, timeout=10, init=_use_json
+        )
+        self._listening = asyncio.create_task(self._listen(), name="bus-listen")
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._listening:
+            self._listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listening
+            self._listening = None
+        if self._pool:
+            self._pool.terminate()
+            self._pool = None
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        if self._pool is None:
+            raise BusUnavailable("the bus is not started")
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        except AWAY as away:
+            raise BusUnavailable("the bus does not answer") from away
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Append all records in one transaction, in this order."""
+        assert_outside_transaction()
+        grouped: dict[Partition, list[Record]] = defaultdict(list)
+        for record in records:
+            partitions = await self.partitions(record.topic)
+            grouped[partitions[number_of(record.key, len(partitions))]].append(record)
+        async with self._connection() as connection, connection.transaction():
+            rows = await connection.fetch(
+                RESERVE, [p.topic for p in grouped], [p.number for p in grouped], [len(g) for g in grouped.values()]
+            )
+            next_position = {Partition(r["topic"], r["number"]): r["next_position"] for r in rows}
+            await connection.copy_records_to_table(
+                "log",
+                columns=COLUMNS,
+                records=[
+                    (*partition, next_position[partition] + n, r.key, dict(r.headers), r.value)
+                    for partition, group in grouped.items()
+                    for n, r in enumerate(group)
+                ],
+            )
+            await connection.execute(f"notify {CHANNEL}")
+
+    async def partitions(self, topic: str) -> list[Partition]:
+        """All partitions of the topic, made where the topic is new."""
+        if topic not in self._known:
+            async with self._connection() as connection:
+                await connection.execute(
+                    "insert into log_partitions (topic, number, next_position)"
+                    " select $1, n, 0 from generate_series(0, $2::int - 1) n"
+                    " where not exists (select from log_partitions where topic = $1) on conflict do nothing",
+                    topic,
+                    self._count,
+                )
+                rows = await connection.fetch(
+                    "select number from log_partitions where topic = $1 order by number", topic
+                )
+            self._known[topic] = [Partition(topic, row["number"]) for row in rows]
+        return self._known[topic]
+
+    async def ends(self, topics: Sequence[str]) -> dict[Partition, int]:
+        """For each partition the position that the next record will have."""
+        for topic in topics:
+            await self.partitions(topic)
+        async with self._connection() as connection:
+            rows = await connection.fetch(
+                "select topic, number, next_position from log_partitions where topic = any($1::text[])", list(topics)
+            )
+        return {Partition(r["topic"], r["number"]): r["next_position"] for r in rows}
+
+    async def read(self, positions: Mapping[Partition, int], limit: int) -> list[Delivered]:
+        """At most about `limit` records; each partition gives its share, so that none starves."""
+        share = max(1, limit // max(1, len(positions)))
+        async with self._connection() as connection:
+            rows = await connection.fetch(
+                READ, [p.topic for p in positions], [p.number for p in positions], list(positions.values()), share
+            )
+        return [
+            Delivered(
+                partition=Partition(row["topic"], row["number"]),
+                position=row["position"],
+                record=Record(topic=row["topic"], key=row["key"], headers=row["headers"], value=row["value"]),
+            )
+            for row in rows
+        ]
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return when a publisher has signalled since this task's last call, or after the timeout."""
+        task = asyncio.current_task()
+        if self._seen.get(task, -1) == self._arrivals:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), timeout_seconds)
+        self._seen[task] = self._arrivals
+        if len(self._seen) > 1000:
+            self._seen = {t: n for t, n in self._seen.items() if isinstance(t, asyncio.Task) and not t.done()}
+
+    def _signal(self, *_: object) -> None:
+        self._arrivals += 1
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+
+    async def _listen(self) -> None:
+        """Hold a connection that hears NOTIFY; make a new one where it breaks. Readers poll meanwhile."""
+        while True:
+            lost = asyncio.Event()
+            try:
+                connection = await asyncpg.connect(self._url, server_settings={"application_name": "heed-listen"})
+                connection.add_termination_listener(lambda _, lost=lost: lost.set())
+                await connection.add_listener(CHANNEL, self._signal)
+                self._signal()
+                try:
+                    await lost.wait()
+                finally:
+                    connection.terminate()
+            except AWAY:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), 1)
+            log.warning("bus_listener_lost")
+
+
+async def _use_json(connection: asyncpg.Connection) -> None:
+    """Headers as dictionaries; in binary, since COPY knows nothing else."""
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: b"\x01" + json.dumps(value).encode(),
+        decoder=lambda value: json.loads(value[1:]),
+        schema="pg_catalog",
+        format="binary",
+    )

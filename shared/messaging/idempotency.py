@@ -1,0 +1,84 @@
+"""Idempotency-Key: what a call answered is kept with the key, in the transaction of what the call did."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import BaseModel
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.database import Transaction
+from shared.messaging.tables import idempotency
+from shared.problems import IdempotencyKeyReused, StillRunning
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A caller's key, with a fingerprint of method, path and body, and the status that success would have."""
+
+    principal: str
+    key: str
+    fingerprint: str
+    status: int
+
+
+class Replay(Exception):
+    """The call was made before with the same body; here is what it answered. Not an error."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        """`body` is the stored JSON."""
+        self.status, self.body = status, body
+        super().__init__()
+
+
+async def find_stored(
+    connection: Transaction, keys: Sequence[Idempotency]
+) -> Mapping[Idempotency, Replay | IdempotencyKeyReused]:
+    """What is known of these keys: a replay, or the problem that the body differs."""
+    if not keys:
+        return {}
+    at = [(k.principal, k.key) for k in keys]
+    rows = await connection.execute(
+        sa.select(idempotency).where(sa.tuple_(idempotency.c.principal, idempotency.c.key).in_(at))
+    )
+    stored = {(r.principal, r.key): r for r in rows}
+    return {
+        key: Replay(row.status, row.body) if row.fingerprint == key.fingerprint else IdempotencyKeyReused()
+        for key in keys
+        if (row := stored.get((key.principal, key.key)))
+    }
+
+
+async def store(connection: Transaction, answers: Sequence[tuple[Idempotency, Any]], now: datetime) -> None:
+    """Keep the answers (JSON values); raises StillRunning where another call with the key was quicker."""
+    if not answers:
+        return
+    statement = insert(idempotency).on_conflict_do_nothing().returning(idempotency.c.key)
+    result = await connection.execute(
+        statement,
+        [
+            {
+                "principal": key.principal,
+                "key": key.key,
+                "fingerprint": key.fingerprint,
+                "status": key.status,
+                "body": body,
+                "created_at": now,
+            }
+            for key, body in answers
+        ],
+    )
+    if len(result.all()) < len(answers):
+        raise StillRunning
+
+
+def as_json(answer: Any) -> Any:
+    """A pydantic model, or a JSON value, as JSON value."""
+    return answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer
+
+
+async def forget_old(connection: Transaction, now: datetime, hours: float) -> None:
+    """Delete what is older than the promise."""
+    await connection.execute(sa.delete(idempotency).where(idempotency.c.created_at < now - timedelta(hours=hours)))

@@ -1,0 +1,118 @@
+"""Parking: an event that cannot be handled waits, with those behind it on the same subject, until a person decides."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from shared.contracts import Event, Fact, NotAnEvent, Record, decode
+from shared.contracts.operations import EventDropped, EventParked, EventRetried
+from shared.database import Transaction
+from shared.ids import new_id
+from shared.messaging.tables import parked
+from shared.messaging.work import Work
+from shared.problems import NotFound
+
+UNREADABLE = (NotAnEvent, ValidationError, ValueError)
+
+
+def subject_of(record: Record) -> str:
+    """What the record is about; its key where it does not say."""
+    return record.headers.get("ce_subject", record.key)
+
+
+async def subjects_parked(connection: Transaction, subjects: Sequence[str]) -> frozenset[str]:
+    """Those of the subjects behind which events must queue."""
+    if not subjects:
+        return frozenset()
+    rows = await connection.execute(sa.select(parked.c.subject).where(parked.c.subject.in_(subjects)).distinct())
+    return frozenset(rows.scalars())
+
+
+async def park(work: Work, record: Record, error: str, *, behind: bool) -> None:
+    """Set the record aside, and say so on heed.operations."""
+    event_id = _id_of(record)
+    await work.connection.execute(
+        sa.insert(parked).values(
+            event_id=event_id,
+            topic=record.topic,
+            key=record.key,
+            type=record.headers.get("ce_type", "unknown"),
+            subject=subject_of(record),
+            headers=dict(record.headers),
+            payload=record.value,
+            error=error,
+            behind=behind,
+            parked_at=work.now,
+        )
+    )
+    work.state(
+        EventParked(
+            service=work.source,
+            event_id=event_id,
+            event_type=record.headers.get("ce_type", "unknown"),
+            error=error,
+            behind=behind,
+        ),
+        subject_of(record),
+    )
+
+
+def _id_of(record: Record) -> UUID:
+    try:
+        return UUID(record.headers.get("ce_id", ""))
+    except ValueError:
+        return new_id()
+
+
+async def list_parked(connection: Transaction) -> list[dict[str, Any]]:
+    """What is parked here, oldest first; without the data, which may not be for everyone's eyes."""
+    rows = await connection.execute(
+        sa.select(
+            parked.c.event_id,
+            parked.c.topic,
+            parked.c.type,
+            parked.c.subject,
+            parked.c.error,
+            parked.c.behind,
+            parked.c.parked_at,
+        )
+        .order_by(parked.c.position)
+        .limit(1000)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+async def take_out(work: Work, event_id: UUID, *, drop: bool) -> list[Event[Fact]]:
+    """Remove the subject's queue from the parking place: to be handled again in this transaction, in order.
+
+    With `drop`, the named event is left out. Raises NotFound; pydantic.ValidationError where it still can't be read.
+    """
+    subject = (await work.connection.execute(sa.select(parked.c.subject).where(parked.c.event_id == event_id))).scalar()
+    if subject is None:
+        raise NotFound("No event with this id is parked here.")
+    rows = (
+        await work.connection.execute(
+            sa.select(parked).where(parked.c.subject == subject).order_by(parked.c.position).with_for_update()
+        )
+    ).all()
+    await work.connection.execute(sa.delete(parked).where(parked.c.subject == subject))
+    events = []
+    for row in rows:
+        dropped = drop and row.event_id == event_id
+        said = EventDropped if dropped else EventRetried
+        work.state(said(service=work.source, event_id=row.event_id), subject)
+        if not dropped:
+            event = decode(Record(topic=row.topic, key=row.key, headers=row.headers, value=row.payload))
+            if event is not None:
+                events.append(event)
+    return events
+
+
+async def oldest_parked_at(connection: Transaction) -> tuple[int, datetime | None]:
+    """How many events are parked, and since when the oldest."""
+    row = (await connection.execute(sa.select(sa.func.count(), sa.func.min(parked.c.parked_at)))).one()
+    return row[0], row[1]

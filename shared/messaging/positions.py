@@ -1,0 +1,105 @@
+"""How far each partition has been read, with the lease on reading on: one row, so that one update checks both."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.bus import Partition
+from shared.database import Database, Transaction
+from shared.messaging.tables import positions
+
+
+class StaleLease(Exception):
+    """Another process reads this partition now; what this one was about to write is rolled back."""
+
+
+class Positions:
+    """The partitions that this process may read, and from where."""
+
+    def __init__(self, database: Database, owner: str, lease_seconds: float) -> None:
+        """`owner` is this process's name among the replicas; the same name takes over its own leases."""
+        self._database, self._owner = database, owner
+        self._lease = timedelta(seconds=lease_seconds)
+        self._epochs: dict[Partition, int] = {}
+        self.read_from: dict[Partition, int] = {}
+
+    async def claim(self, partitions: Sequence[Partition]) -> None:
+        """Take every partition that is free, and keep those held."""
+        async with self._database.transaction() as connection:
+            for partition in sorted(set(partitions) - set(self._epochs)):
+                await self._take(connection, partition)
+            await self._renew(connection)
+
+    async def _take(self, connection: Transaction, partition: Partition) -> None:
+        new = insert(positions).values(
+            topic=partition.topic,
+            number=partition.number,
+            position=0,
+            owner=self._owner,
+            epoch=1,
+            expires_at=sa.func.now() + self._lease,
+        )
+        statement = new.on_conflict_do_update(
+            index_elements=["topic", "number"],
+            set_={"owner": self._owner, "epoch": positions.c.epoch + 1, "expires_at": new.excluded.expires_at},
+            where=sa.or_(positions.c.owner == self._owner, positions.c.expires_at < sa.func.now()),
+        ).returning(positions.c.epoch, positions.c.position)
+        row = (await connection.execute(statement)).first()
+        if row:
+            self._epochs[partition], self.read_from[partition] = row.epoch, row.position
+
+    async def _renew(self, connection: Transaction) -> None:
+        kept = await self._update(connection, dict(self.read_from))
+        for partition in set(self._epochs) - kept:
+            self._forget(partition)
+
+    async def advance(self, connection: Transaction, to: Mapping[Partition, int]) -> None:
+        """Write how far was read, in the transaction that handles it; raises StaleLease."""
+        lost = set(to) - await self._update(connection, to)
+        for partition in lost:
+            self._forget(partition)
+        if lost:
+            raise StaleLease(lost)
+
+    async def _update(self, connection: Transaction, to: Mapping[Partition, int]) -> set[Partition]:
+        """Set the positions of partitions still held, and hold them longer; which ones those were."""
+        held = sorted((partition, position) for partition, position in to.items() if partition in self._epochs)
+        if not held:
+            return set()
+        new = (
+            sa.func.unnest(
+                sa.cast([p.topic for p, _ in held], sa.ARRAY(sa.Text)),
+                sa.cast([p.number for p, _ in held], sa.ARRAY(sa.Integer)),
+                sa.cast([position for _, position in held], sa.ARRAY(sa.BigInteger)),
+                sa.cast([self._epochs[p] for p, _ in held], sa.ARRAY(sa.BigInteger)),
+            )
+            .table_valued("topic", "number", "position", "epoch")
+            .render_derived("new")
+        )
+        rows = await connection.execute(
+            sa.update(positions)
+            .where(
+                positions.c.topic == new.c.topic,
+                positions.c.number == new.c.number,
+                positions.c.epoch == new.c.epoch,
+                positions.c.owner == self._owner,
+            )
+            .values(position=new.c.position, expires_at=sa.func.now() + self._lease)
+            .returning(positions.c.topic, positions.c.number)
+        )
+        return {Partition(row.topic, row.number) for row in rows}
+
+    async def release(self) -> None:
+        """Let others read on at once."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                sa.update(positions).where(positions.c.owner == self._owner).values(expires_at=sa.func.now())
+            )
+        self._epochs.clear()
+        self.read_from.clear()
+
+    def _forget(self, partition: Partition) -> None:
+        self._epochs.pop(partition, None)
+        self.read_from.pop(partition, None)

@@ -1,0 +1,384 @@
+"""What makes a service run: database, migrations, consumer, relay, timers, health, graceful stop."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import PlainTextResponse, Response
+
+from shared.bus import Bus
+from shared.bus.postgres import PostgresBus
+from shared.clock import Clock
+from shared.database import Database, Transaction, migrate
+from shared.identity import DESK
+from shared.messaging import idempotency as keys
+from shared.messaging import parking
+from shared.messaging.consumer import Consumer, Take
+from shared.messaging.grouped import Grouped
+from shared.messaging.idempotency import Idempotency
+from shared.messaging.positions import Positions
+from shared.messaging.relay import Relay
+from shared.messaging.tables import outbox
+from shared.messaging.timers import Fire, Timers
+from shared.messaging.transient import is_transient
+from shared.messaging.work import Work, say_seen
+from shared.problems import Forbidden, Problem
+from shared.settings import Settings, required
+from shared.telemetry import CONSUMER_LAG, FACTS_STATED, LOOP_FAILURES, OUTBOX_ROWS, PARKED_EVENTS
+from shared.tokens import IdentityReader
+from shared.web import Caller, Door, add_problem_handlers
+
+P = ParamSpec("P")
+T = TypeVar("T")
+C = TypeVar("C")
+R = TypeVar("R")
+FLOOR_MIGRATIONS = Path(__file__).parent / "migrations"
+RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+HOUSEKEEPING_SECONDS = 60.0
+MEASURE_SECONDS = 5.0
+ATTEMPTS = 3
+log = structlog.get_logger()
+
+
+def make_bus(settings: Settings) -> Bus:
+    """The bus that the settings name."""
+    url = required(settings.bus, "bus")
+    scheme = url.split("://", 1)[0]
+    if scheme.split("+")[0] in {"postgres", "postgresql"}:
+        return PostgresBus(url, settings.bus_partitions)
+    raise ValueError(f"HEED_BUS begins with {scheme}://, which is no bus we know. Use postgresql://…")
+
+
+class Service:
+    """One service: its database, its part of the bus, its loops, and the two ways in (calls and facts)."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        clock: Clock | None = None,
+        *,
+        migrations: Path,
+        topics: Sequence[str] = (),
+        take: Take | None = None,
+        fire: Fire | None = None,
+        background: Sequence[Callable[["Service"], Awaitable[None]]] = (),
+        on_start: Callable[["Service"], Awaitable[None]] | None = None,
+    ) -> None:
+        """Opens nothing yet; raises SettingMissing where it could not start."""
+        self.name, self.settings = name, settings
+        self.clock = clock or Clock(settings.dangerous_clock_rate)
+        self.database = Database(required(settings.database, "database"))
+        self.bus = make_bus(settings)
+        self.instance = settings.instance or f"{socket.gethostname()}-{os.getpid()}"
+        self.topics = tuple(topics)
+        self.arrivals = Arrivals()
+        self._identity_public_key = required(settings.identity_public_key, "identity_public_key")
+        self._migrations = migrations
+        self._background, self._on_start = background, on_start
+        self.positions = Positions(self.database, self.instance, settings.lease_seconds)
+        self.consumer = (
+            Consumer(
+                name, self.database, self.bus, self.positions, self.clock.now, take, self.topics, settings.batch_events
+            )
+            if take
+            else None
+        )
+        self.timers = Timers(name, self.database, self.clock.now, fire) if fire else None
+        self.relay = Relay(self.database, self.bus, self.instance, settings.lease_seconds, settings.poll_seconds)
+        self._timer_set = asyncio.Event()
+        self._next_timer_at: Any = None
+        self.is_ready = False
+
+    # The two ways in
+
+    async def command(
+        self, verb: Callable[..., Awaitable[T]], *args: Any, idempotency: Idempotency | None = None, **kwargs: Any
+    ) -> T:
+        """Run a verb in one transaction; tried again where another transaction was in the way.
+
+        With `idempotency`, the answer (a pydantic model) is kept with the key; raises Replay where it is known.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._command_once(verb, idempotency, *args, **kwargs)
+            except Exception as error:
+                if attempt + 1 == ATTEMPTS or not is_transient(error):
+                    raise
+            await self.clock.pause(RETRY_SECONDS[attempt] / 10)
+        raise AssertionError("unreachable")
+
+    async def _command_once(
+        self, verb: Callable[..., Awaitable[T]], idempotency: Idempotency | None, *args: Any, **kwargs: Any
+    ) -> T:
+        async with self.database.transaction() as connection:
+            work = Work(connection, self.clock.now(), self.name)
+            if idempotency:
+                stored = await keys.find_stored(connection, [idempotency])
+                if idempotency in stored:
+                    raise stored[idempotency]
+            result = await verb(work, *args, **kwargs)
+            await work.flush()
+            if idempotency:
+                await keys.store(connection, [(idempotency, keys.as_json(result))], work.now)
+        self.after(work)
+        say_seen(work.seen)
+        return result
+
+    async def query(
+        self, query: Callable[Concatenate[Transaction, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a query; it writes nothing."""
+        async with self.database.transaction() as connection:
+            return await query(connection, *args, **kwargs)
+
+    def grouped(self, verb: Callable[[Work, list[C]], Awaitable[Sequence[R | Problem]]]) -> Grouped[C, R]:
+        """A verb over many commands at once, for calls that come together to share a transaction."""
+        return Grouped(self.database, lambda c: Work(c, self.clock.now(), self.name), verb, self.after)
+
+    def after(self, work: Work) -> None:
+        """What follows the commit: relay what was stated, look at timers that were set."""
+        if work.has_stated:
+            FACTS_STATED.labels(self.name).inc(len(work.seen))
+            self.relay.wake()
+        at = work.next_timer_at
+        if at is not None and (self._next_timer_at is None or at < self._next_timer_at):
+            self._timer_set.set()
+
+    async def retry_parked(self, work: Work, event_id: UUID, *, drop: bool) -> None:
+        """Handle a parked event, and those behind it, again; with `drop`, without the event itself."""
+        events = await parking.take_out(work, event_id, drop=drop)
+        if self.consumer:
+            await self.consumer.retry(work, events)
+
+    # Running
+
+    async def start(self) -> None:
+        """Bring the schema up to date, connect, and follow the database's clock."""
+        await migrate(self.database, FLOOR_MIGRATIONS, "floor_version")
+        await migrate(self.database, self._migrations)
+        await self.bus.start()
+        await self.synchronise()
+        if self._on_start:
+            await self._on_start(self)
+
+    async def synchronise(self) -> None:
+        """Set the clock by the database's."""
+        async with self.database.transaction() as connection:
+            self.clock.synchronise((await connection.execute(sa.select(sa.func.clock_timestamp()))).scalar_one())
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run until the block ends; then stop gracefully: finish what is in hand, hand over the leases."""
+        await self.start()
+        loops = [
+            asyncio.create_task(self._supervise(loop), name=f"{self.name}-{loop.__name__}") for loop in self._loops()
+        ]
+        self.is_ready = True
+        log.info("service_ready", service=self.name)
+        try:
+            yield
+        finally:
+            self.is_ready = False
+            for task in loops:
+                task.cancel()
+            await asyncio.wait(loops, timeout=self.settings.stop_seconds)
+            await self._hand_over()
+            await self.bus.stop()
+            await self.database.close()
+            log.info("service_stopped", service=self.name)
+
+    async def _hand_over(self) -> None:
+        with suppress(Exception):  # the leases run out by themselves
+            async with asyncio.timeout(self.settings.stop_seconds):
+                await self.relay.release()
+                await self.positions.release()
+
+    def _loops(self) -> list[Callable[[], Awaitable[None]]]:
+        loops: list[Callable[[], Awaitable[None]]] = [self.relay.run, self._keep_house, self._measure]
+        if self.consumer:
+            loops.append(self._consume)
+        if self.timers:
+            loops.append(self._fire_timers)
+        return loops + [_bound(work, self) for work in self._background]
+
+    async def _supervise(self, loop: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop for as long as the service runs; after a failure again, with back-off."""
+        failures = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                await loop()
+            except Exception as error:  # noqa: BLE001 a loop must not end
+                LOOP_FAILURES.labels(self.name, loop.__name__).inc()
+                log.warning("loop_failed", service=self.name, loop=loop.__name__, error=type(error).__name__)
+            if asyncio.get_running_loop().time() - began > RETRY_SECONDS[-1]:
+                failures = 0
+            await self.clock.pause(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+            failures += 1
+
+    async def _consume(self) -> None:
+        assert self.consumer  # noqa: S101 started only where there is one
+        time = asyncio.get_running_loop().time
+        while True:
+            done = await self.consumer.step(time(), self.settings.lease_seconds / 3)
+            for work in done:
+                self.after(work)
+            if done:
+                self.arrivals.signal()
+            else:
+                await self.bus.wait(self.settings.poll_seconds)
+
+    async def _fire_timers(self) -> None:
+        assert self.timers  # noqa: S101 started only where there is one
+        while True:
+            self._timer_set.clear()
+            if self.clock.is_trustworthy:
+                while done := await self.timers.fire_due():
+                    for work in done:
+                        self.after(work)
+            self._next_timer_at = await self.timers.next_due_at()
+            if not self._timer_set.is_set():
+                await self._wait_for_timer()
+
+    async def _wait_for_timer(self) -> None:
+        """Until the next timer is due, an earlier one is set here, or another process may have set one."""
+        waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._timer_set.wait())]
+        if self._next_timer_at is not None:
+            waiting.append(asyncio.ensure_future(self.clock.sleep_until(self._next_timer_at)))
+        try:
+            await asyncio.wait(waiting, timeout=self.settings.poll_seconds * 5, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _keep_house(self) -> None:
+        while True:
+            await self.clock.pause(HOUSEKEEPING_SECONDS)
+            await self.synchronise()
+            async with self.database.transaction() as connection:
+                await keys.forget_old(connection, self.clock.now(), self.settings.idempotency_hours)
+
+    async def _measure(self) -> None:
+        while True:
+            async with self.database.transaction() as connection:
+                rows = (await connection.execute(sa.select(sa.func.count()).select_from(outbox))).scalar_one()
+                count, _ = await parking.oldest_parked_at(connection)
+            OUTBOX_ROWS.labels(self.name).set(rows)
+            PARKED_EVENTS.labels(self.name).set(count)
+            if self.topics:
+                ends = await self.bus.ends(self.topics)
+                read = self.positions.read_from
+                CONSUMER_LAG.labels(self.name).set(sum(end - read[p] for p, end in ends.items() if p in read))
+            await self.clock.pause(MEASURE_SECONDS)
+
+    # The app
+
+    def app(self, *routers: APIRouter) -> FastAPI:
+        """The service's FastAPI app: its routes, and those that every service has."""
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            async with self.running():
+                yield
+
+        app = FastAPI(title=f"Heed {self.name}", lifespan=lifespan, docs_url=None, redoc_url=None)
+        app.state.service = self
+        app.state.identity_reader = IdentityReader(self._identity_public_key)
+        add_problem_handlers(app)
+        for router in (*routers, floor_router):
+            app.include_router(router)
+        app.add_middleware(Door, name=self.name)
+        return app
+
+
+def _bound(work: Callable[[Service], Awaitable[None]], service: Service) -> Callable[[], Awaitable[None]]:
+    async def loop() -> None:
+        await work(service)
+
+    loop.__name__ = work.__name__
+    return loop
+
+
+class Arrivals:
+    """Lets somebody wait until the consumer has handled another batch."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def signal(self) -> None:
+        """A batch was handled."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return after the next batch, or after the timeout."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), timeout_seconds)
+
+
+# What every app has
+
+floor_router = APIRouter()
+
+
+def service_of(request: Request) -> Service:
+    """The service whose app was called."""
+    service: Service = request.app.state.service
+    return service
+
+
+Here = Annotated[Service, Depends(service_of)]
+
+
+@floor_router.get("/livez", include_in_schema=False)
+async def livez() -> PlainTextResponse:
+    """The process runs."""
+    return PlainTextResponse("ok")
+
+
+@floor_router.get("/readyz", include_in_schema=False)
+async def readyz(service: Here) -> PlainTextResponse:
+    """The service can do its work: started, database there, clock trustworthy."""
+    if not (service.is_ready and service.clock.is_trustworthy):
+        return PlainTextResponse("not ready", 503)
+    try:
+        async with asyncio.timeout(2), service.database.transaction() as connection:
+            await connection.execute(sa.select(1))
+    except Exception as error:  # noqa: BLE001 whatever it is, we are not ready
+        return PlainTextResponse(f"not ready: {type(error).__name__}", 503)
+    return PlainTextResponse("ready")
+
+
+@floor_router.get("/metrics", include_in_schema=False)
+async def metrics() -> Response:
+    """Prometheus metrics of the process."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _must_be_desk(caller: Caller) -> None:
+    if caller.kind not in DESK:
+        raise Forbidden
+
+
+@floor_router.get("/v1/parked", dependencies=[Depends(_must_be_desk)], include_in_schema=False)
+async def list_parked(service: Here) -> dict[str, Any]:
+    """Events that could not be handled here."""
+    return {"items": await service.query(parking.list_parked), "next_cursor": None}
+
+
+@floor_router.post(
+    "/v1/parked/{event_id}/{what}", dependencies=[Depends(_must_be_desk)], status_code=204, include_in_schema=False
+)
+async def decide_parked(service: Here, event_id: UUID, what: str) -> None:
+    """Handle a parked event again (`retry`), or leave it out (`drop`)."""
+    await service.command(service.retry_parked, event_id, drop=what == "drop")

@@ -1,0 +1,100 @@
+"""Every option of Heed: its name with a unit, its default, and a sentence. Read once, from the environment (HEED_…),
+from files in the folder HEED_SECRETS names, and by the standalone start from var/secrets."""
+
+import base64
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """All options. A secret has no default: the standalone start makes its own, a single service refuses to start."""
+
+    model_config = SettingsConfigDict(env_prefix="HEED_", extra="ignore", frozen=True)
+
+    # where things are
+    var: Path = Field(Path("var"), description="Folder for all state of the standalone system.")
+    host: str = Field("127.0.0.1", description="Address that the HTTP server binds to.")
+    port: int = Field(8000, description="Port that the HTTP server binds to; 0 takes a free one.")
+    base_url: str | None = Field(None, description="Address under which the public reaches the gateway.")
+    postgres: str | None = Field(
+        None,
+        description="URL of a PostgreSQL server, as a user who may create roles and databases; "
+        "unset, the standalone system starts its own.",
+    )
+    database: str | None = Field(None, description="URL of this one service's own database, for `heed serve`.")
+    bus: str | None = Field(None, description="URL of the bus: postgresql://… for the log in PostgreSQL.")
+    bus_partitions: int = Field(4, ge=1, le=256, description="Partitions of each topic, fixed when it is created.")
+    instance: str | None = Field(
+        None, description="Name of this process among the replicas; the same name takes over its own leases at once."
+    )
+    city_dir: Path = Field(
+        ROOT / "deploy" / "sample", description="Folder of the city's files that the first start applies."
+    )
+    time_zone: str = Field("Asia/Shanghai", description="The city's time zone (IANA), for shifts and dates in texts.")
+
+    # upstreams of the gateway
+    intake_url: str | None = Field(None, description="Address of intake, for a gateway in a process of its own.")
+    triage_url: str | None = Field(None, description="Address of triage, for a gateway in a process of its own.")
+    dispatch_url: str | None = Field(None, description="Address of dispatch, for a gateway in a process of its own.")
+    followup_url: str | None = Field(None, description="Address of followup, for a gateway in a process of its own.")
+    callbacks_url: str | None = Field(None, description="Address of callbacks, for a gateway in a process of its own.")
+    gateway_url: str | None = Field(None, description="Address of the gateway, for callbacks that ask for a phone.")
+
+    # secrets
+    identity_private_key: SecretStr | None = Field(
+        None, description="Ed25519 key (PEM) by which the gateway signs who calls; only the gateway has it."
+    )
+    identity_public_key: str | None = Field(None, description="The public half (PEM), for every service.")
+    tracking_secret: SecretStr | None = Field(
+        None, description="Secret of the tracking tokens, 32 bytes in base64; for intake and gateway."
+    )
+    hash_secret: SecretStr | None = Field(
+        None, description="Secret of the keyed hashes and salted text hashes, 32 bytes in base64."
+    )
+    encryption_keys: SecretStr | None = Field(
+        None, description="Keyring for what is encrypted at rest: `1:<base64 of 32 bytes>,2:…`; the highest seals."
+    )
+
+    # running
+    log_level: str = Field("info", description="Least severity that is logged: debug, info, warning or error.")
+    batch_events: int = Field(500, ge=1, le=10_000, description="Most events taken from the bus in one transaction.")
+    lease_seconds: float = Field(10.0, gt=0, description="How long a frozen process keeps what it held.")
+    poll_seconds: float = Field(1.0, gt=0, description="How often a loop looks by itself where no signal came.")
+    stop_seconds: float = Field(10.0, gt=0, description="How long a graceful stop may take.")
+    idempotency_hours: float = Field(72.0, gt=0, description="How long an Idempotency-Key is remembered.")
+    dangerous_clock_rate: float = Field(
+        1.0, gt=0, description="Seconds that pass in one real second: for demonstrations, never in a city."
+    )
+
+    @field_validator("tracking_secret", "hash_secret")
+    @classmethod
+    def _is_32_bytes(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(base64.b64decode(secret.get_secret_value(), validate=True)) != 32:
+            raise ValueError("must be 32 bytes in base64, as `openssl rand -base64 32` prints them")
+        return secret
+
+    @cached_property
+    def tracking_bytes(self) -> bytes:
+        """The secret of the tracking tokens."""
+        return base64.b64decode(required(self.tracking_secret, "tracking_secret"))
+
+    @cached_property
+    def hash_bytes(self) -> bytes:
+        """The secret of keyed and text hashes."""
+        return base64.b64decode(required(self.hash_secret, "hash_secret"))
+
+
+class SettingMissing(ValueError):
+    """A setting without which the service cannot start."""
+
+
+def required(value: SecretStr | str | None, name: str) -> str:
+    """The value; raises SettingMissing, with the variable's name, where it is unset."""
+    if value is None:
+        raise SettingMissing(f"HEED_{name.upper()} is not set. Set it, or start everything with `heed run`.")
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -1,0 +1,33 @@
+"""Logs without personal data, and metrics. A log line is an event's name and ids: never a text, a name, a number."""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS_TAKEN = Counter("heed_events_taken_total", "Events handled from the bus.", ["service"])
+FACTS_STATED = Counter("heed_facts_stated_total", "Facts written to the outbox.", ["service"])
+TIMERS_FIRED = Counter("heed_timers_fired_total", "Timer batches fired.", ["service"])
+LOOP_FAILURES = Counter(
+    "heed_loop_failures_total", "Failures of a background loop, each tried again.", ["service", "loop"]
+)
+OUTBOX_ROWS = Gauge("heed_outbox_rows", "Facts that wait for the bus.", ["service"])
+PARKED_EVENTS = Gauge("heed_parked_events", "Events that wait for a person's decision.", ["service"])
+CONSUMER_LAG = Gauge("heed_consumer_lag_events", "Events on the bus that were not read yet.", ["service"])
+HTTP_SECONDS = Histogram("heed_http_seconds", "Time to answer a call.", ["service", "method", "status"])
+
+
+def configure_logs(level: str) -> None:
+    """JSON lines on standard error, from `level` up. Other libraries speak from warning up, without their arguments."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s")
