@@ -57,12 +57,12 @@ help: ## Show this
 	$(PYTHON) -m venv .venv
 
 .venv/ready: deploy/requirements.txt | .venv/bin/python
-	$(BIN)/pip install --quiet --require-hashes --requirement $<
+	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement $<
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/ready-dev: deploy/requirements-dev.txt .venv/ready
-	$(BIN)/pip install --quiet --require-hashes --requirement $<
+	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement $<
 	@touch $@
 
 .PHONY: help run demo test lint fix faults bench docs lock clean
