@@ -1,0 +1,1 @@
+"""The demo: a throwaway system, a sample city that asks it for help, simulated people who give it, and a fast clock."""
