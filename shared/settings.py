@@ -45,6 +45,16 @@ class Settings(BaseSettings):
     callbacks_url: str | None = Field(None, description="Address of callbacks, for a gateway in a process of its own.")
     gateway_url: str | None = Field(None, description="Address of the gateway, for callbacks that ask for a phone.")
 
+    # limits of the gateway
+    anonymous_calls_per_minute: int = Field(
+        3000, ge=1, description="Calls per minute from one address without a token; a mobile network may be one address."
+    )
+    resident_calls_per_minute: int = Field(120, ge=1, description="Calls per minute with one tracking token.")
+    named_calls_per_minute: int = Field(12_000, ge=1, description="Calls per minute of one staff member or partner.")
+    streams_per_caller: int = Field(20, ge=1, description="Live streams that one caller may keep open at a time.")
+    body_limit_bytes: int = Field(262_144, ge=1024, description="Largest request body that the gateway takes.")
+    upstream_seconds: float = Field(30.0, gt=0, description="How long the gateway waits for a service's answer.")
+
     # secrets
     identity_private_key: SecretStr | None = Field(
         None, description="Ed25519 key (PEM) by which the gateway signs who calls; only the gateway has it."
