@@ -18,7 +18,7 @@ class Fact(BaseModel):
     A subclass names its CloudEvents type and its topic. Readers ignore fields they don't know.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]

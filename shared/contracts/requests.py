@@ -127,7 +127,7 @@ class RequestArchived(RequestFact):
 class Reason(BaseModel):
     """One rule that fired, and where in the text: offsets in characters of the masked text, end exclusive."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     rule: str
     gives: str
