@@ -70,6 +70,41 @@ class Settings(BaseSettings):
         None, description="Keyring for what is encrypted at rest: `1:<base64 of 32 bytes>,2:…`; the highest seals."
     )
 
+    # callbacks
+    dangerous_callback_networks: str = Field(
+        "",
+        description="Networks that webhooks may reach besides the public ones, on any port and without TLS: "
+        "`127.0.0.0/8,::1/128` to try Heed out, the city's own where partners sit in it.",
+    )
+    callback_timeout_seconds: float = Field(15.0, gt=0, description="How long one call to a partner may take in all.")
+    callback_lease_seconds: float = Field(
+        60.0, gt=0, description="After how long a delivery in the hands of a dead process is sent again."
+    )
+    callback_concurrency: int = Field(128, ge=1, description="Most calls to partners under way at once.")
+    callback_endpoint_concurrency: int = Field(16, ge=1, description="Most of them to one endpoint.")
+    callback_retry_seconds: str = Field(
+        "5,300,1800,7200,18000,36000,50400,72000,86400",
+        description="Pauses between the attempts of a delivery, each ±20 %; after the last one it has failed.",
+    )
+    callback_disable_after_seconds: float = Field(
+        432_000.0, gt=0, description="An endpoint that only failed for this long is disabled."
+    )
+    callback_disable_span_seconds: float = Field(
+        43_200.0, ge=0, description="Least time between its first and last failure before it is disabled."
+    )
+    callback_retention_days: float = Field(
+        30.0, gt=0, description="How long facts are kept for replay, and deliveries and notices for reading."
+    )
+    notice_provider_url: str | None = Field(
+        None, description="Address of the city's message provider (SMS, WeChat); unset, notices go to the app alone."
+    )
+    notice_provider_secret: SecretStr | None = Field(
+        None, description="Secret (whsec_…) by which calls to the message provider are signed."
+    )
+    gateway_token: SecretStr | None = Field(
+        None, description="Token by which callbacks asks the gateway for the phone that a notice goes to."
+    )
+
     # running
     log_level: str = Field("info", description="Least severity that is logged: debug, info, warning or error.")
     batch_events: int = Field(500, ge=1, le=10_000, description="Most events taken from the bus in one transaction.")
