@@ -139,8 +139,8 @@ def events_page() -> str:
         "",
     ]
     for topic in TOPICS:
-        facts = [fact for fact in FACTS.values() if topic == fact.TOPIC]
-        module = sys.modules[facts[0].__module__]
+        module = next(sys.modules[fact.__module__] for fact in FACTS.values() if topic == fact.TOPIC)
+        facts = [named for named in vars(module).values() if named in FACTS.values()]
         kept = " Compacted: the newest per key is kept." if topic in COMPACTED else ""
         lines += [f"## `{topic}`", "", _paragraphs(module.__doc__) + kept, ""]
         for fact in facts:
