@@ -118,10 +118,11 @@ _MAY_BE_DOOR = re.compile(
 )
 
 
-def mask(text: str, also: Iterable[str] = ()) -> str:
-    """The text with fixed marks for what is personal; `also` names further words, such as the contact's name."""
+def mask(text: str, also: Iterable[str] = (), places: Iterable[str] = ()) -> str:
+    """The text with fixed marks for what is personal; `also` and `places` are further words: names, and addresses."""
     shadow = text.translate(_SHADOW)
-    return _replace(text, [*_named(shadow, also), *_numbers(shadow), *_doors(shadow)])
+    named = [*_named(shadow, also, NAME), *_named(shadow, places, DOOR)]
+    return _replace(text, [*named, *_numbers(shadow), *_doors(shadow)])
 
 
 def _replace(text: str, spans: list[Span]) -> str:
@@ -140,7 +141,7 @@ def _replace(text: str, spans: list[Span]) -> str:
     return "".join((*parts, text[end:]))
 
 
-def _named(shadow: str, also: Iterable[str]) -> Iterator[Span]:
+def _named(shadow: str, also: Iterable[str], mark: str) -> Iterator[Span]:
     """Where words occur that the caller names, whatever blanks and hyphens stand in them."""
     written = _written(shadow)
     for words in also:
@@ -152,7 +153,6 @@ def _named(shadow: str, also: Iterable[str]) -> Iterator[Span]:
         before = r"(?<![0-9A-Za-z])" if _is_latin(characters[0]) else ""
         after = r"(?![0-9A-Za-z])" if _is_latin(characters[-1]) else ""
         joined = r"[ \t\u200b().\-]{0,3}".join(map(re.escape, characters))
-        mark = DOOR if any(c.isdigit() for c in characters) else NAME
         for found in re.finditer(before + joined + after, shadow, re.IGNORECASE):
             yield Span(*found.span(), mark)
 

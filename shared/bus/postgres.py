@@ -65,7 +65,7 @@ class PostgresBus:
         finally:
             await database.close()
         self._pool = await asyncpg.create_pool(
-            self._url, min_size=1, max_size=4, server_settings=SESSION, timeout=10, init=_use_json
+            self._url, min_size=0, max_size=4, server_settings=SESSION, timeout=10, init=_use_json
         )
         self._listening = asyncio.create_task(self._listen(), name="bus-listen")
 

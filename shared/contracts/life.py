@@ -104,7 +104,8 @@ def advance(life: Life, fact: Fact, at: datetime) -> Life:
     if not applies(life, fact):
         return life
     status = TRANSITIONS[type(fact)][1]
-    return replace(life, status=status, holder=_holder(life, status, fact, at), fulfil_by=None, **_beside(life, fact))
+    life = replace(life, status=status, holder=_holder(life, status, fact, at), fulfil_by=None)
+    return replace(life, **_beside(life, fact))
 
 
 def _beside(life: Life, fact: Fact) -> dict[str, Any]:

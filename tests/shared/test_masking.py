@@ -134,7 +134,7 @@ def test_what_triage_needs_is_kept(text: str) -> None:
 
 def test_named_words_are_masked_however_they_are_spaced_or_cased() -> None:
     text = "我叫王 小明，住金茂花苑3幢502室；WANG Xiaoming here"
-    assert mask(text, also=["王小明", "金茂花苑3幢502室", "wang xiaoming"]) == f"我叫{NAME}，住{DOOR}；{NAME} here"
+    assert mask(text, also=["王小明", "wang xiaoming"], places=["金茂花苑3幢502室"]) == f"我叫{NAME}，住{DOOR}；{NAME} here"
 
 
 def test_a_latin_name_is_not_found_inside_other_words() -> None:
@@ -146,7 +146,7 @@ def test_a_name_of_one_character_would_blot_out_too_much() -> None:
 
 
 def test_overlapping_finds_become_one_mark() -> None:
-    assert mask("住3幢502室", also=["住3幢502"]) == DOOR
+    assert mask("住3幢502室", places=["住3幢502"]) == DOOR
 
 
 @given(

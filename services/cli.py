@@ -1,0 +1,139 @@
+"""`heed`: arguments in, text out. Run the system, follow its events, decide on what is parked, manage tokens."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+import pydantic
+import uvloop
+
+from services import standalone
+from services.client import Remote, tail_events
+from shared.settings import SettingMissing, Settings
+from shared.telemetry import configure_logs
+
+SERVICES = standalone.NAMES
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings from environment and options; ends the program with a sentence where they are wrong."""
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except pydantic.ValidationError as wrong:
+        lines = [f"HEED_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in wrong.errors()]
+        raise click.ClickException("\n".join(lines)) from wrong
+    configure_logs(settings.log_level)
+    return settings
+
+
+def run_to_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run it; a setting that is missing ends the program with a sentence."""
+    try:
+        uvloop.run(work)
+    except (SettingMissing, OSError) as failed:
+        raise click.ClickException(str(failed)) from failed
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Heed: every call for help gets an answer."""
+
+
+@main.command()
+@click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
+@click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
+def run(port: int | None, var: Path | None) -> None:
+    """Run everything in one process, with a PostgreSQL of its own unless HEED_POSTGRES names one."""
+    settings = read_settings(port=port, var=var)
+
+    async def ready(url: str) -> None:
+        click.echo(f"Heed answers at {url} - its calls are described at {url}/docs")
+        click.echo(f"Tokens to act as each are in {settings.var / 'credentials.json'}. Stop with Ctrl-C.")
+
+    run_to_end(standalone.serve(settings, ready))
+
+
+@main.command()
+@click.argument("service", type=click.Choice(SERVICES))
+@click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
+def serve(service: str, port: int | None) -> None:
+    """Run one service in a process of its own; HEED_DATABASE, HEED_BUS and the secrets must be set."""
+    settings = read_settings(port=port)
+
+    async def ready(url: str) -> None:
+        click.echo(f"{service} answers at {url}")
+
+    run_to_end(standalone.serve_one(service, settings, ready))
+
+
+@main.command()
+@click.option("--topic", multiple=True, help="Only these topics; may be given several times.")
+@click.option("--type", "types", multiple=True, help="Only these event types; may be given several times.")
+@click.option("--request", help="Only events about the request with this id.")
+@click.option("--from", "start", default="latest", help="beginning, latest, a time (RFC 3339) or an event's position.")
+def tail(topic: tuple[str, ...], types: tuple[str, ...], request: str | None, start: str) -> None:
+    """Follow the events, one JSON line each; goes on where it was when the connection breaks."""
+    wanted: dict[str, Any] = {"topic": list(topic), "types": list(types), "request": request, "from": start}
+
+    async def follow() -> None:
+        async for event in tail_events(Remote.from_environment(), wanted):
+            click.echo(event)
+
+    run_to_end(follow())
+
+
+@main.group()
+def parked() -> None:
+    """Events that a service could not handle: list them, handle them again, or leave them out."""
+
+
+@parked.command("list")
+def list_parked() -> None:
+    """What is parked, service by service."""
+    remote = Remote.from_environment()
+    for service in SERVICES:
+        for item in remote.get(f"/v1/parked/{service}")["items"]:
+            behind = "behind it" if item["behind"] else item["error"]
+            click.echo(f"{service}  {item['event_id']}  {item['type']}  {item['subject']}  {behind}")
+
+
+@parked.command()
+@click.argument("service", type=click.Choice(SERVICES))
+@click.argument("event_id", type=UUID)
+def retry(service: str, event_id: UUID) -> None:
+    """Handle a parked event, and those behind it, again."""
+    Remote.from_environment().post(f"/v1/parked/{service}/{event_id}/retry")
+    click.echo("handled")
+
+
+@parked.command()
+@click.argument("service", type=click.Choice(SERVICES))
+@click.argument("event_id", type=UUID)
+def drop(service: str, event_id: UUID) -> None:
+    """Leave a parked event out, and handle those behind it."""
+    Remote.from_environment().post(f"/v1/parked/{service}/{event_id}/drop")
+    click.echo("left out")
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["directory", "areas", "routing", "clocks"]))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show the difference only.")
+def apply(kind: str, file: Path, dry_run: bool) -> None:
+    """Check a file of the city, show what it changes, and bring it into force."""
+    content = {"kind": kind, "content": file.read_text(), "dry_run": dry_run}
+    answer = Remote.from_environment().post("/v1/directory", content)
+    click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+
+
+@main.command()
+def demo() -> None:
+    """Play 333 requests through a throwaway system, on a clock that runs fast."""
+    from services.demo import play  # noqa: PLC0415 it brings the sample with it, which no other command needs
+
+    sys.exit(asyncio.run(play()))

@@ -1,0 +1,99 @@
+"""Every bus passes the same suite; and the suite notices a bus that loses, repeats, reorders or mixes up."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+import asyncpg
+import pytest
+
+from shared.bus import Bus, BusUnavailable, Delivered, Partition
+from shared.bus.postgres import PostgresBus
+from shared.contracts import Record
+from tests.contract.bus_cases import CASES, TOPIC, read_all, record
+from tests.support.eventually import eventually
+from tests.support.postgres import PostgresServer
+
+
+class Loses(PostgresBus):
+    async def publish(self, records: Sequence[Record]) -> None:
+        await super().publish([r for r in records if r.value not in {b"7", b"x"}])
+
+
+class Repeats(PostgresBus):
+    async def publish(self, records: Sequence[Record]) -> None:
+        await super().publish([*records, *records])
+
+
+class Reorders(PostgresBus):
+    async def read(self, positions: Mapping[Partition, int], limit: int) -> list[Delivered]:
+        return (await super().read(positions, limit))[::-1]
+
+
+class Scatters(PostgresBus):
+    async def publish(self, records: Sequence[Record]) -> None:
+        for n, r in enumerate(records):
+            key = f"{r.key}{n}"
+            await super().publish([Record(topic=r.topic, key=key, headers=r.headers, value=r.value)])
+
+
+async def started(kind: type[PostgresBus], postgres: PostgresServer) -> PostgresBus:
+    bus = kind(await postgres.fresh_database("bus"), partitions=4)
+    await bus.start()
+    return bus
+
+
+@pytest.fixture(params=[PostgresBus], ids=lambda kind: kind.__name__)
+async def bus(request: pytest.FixtureRequest, postgres: PostgresServer) -> AsyncIterator[Bus]:
+    made = await started(request.param, postgres)
+    yield made
+    await made.stop()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.__name__)
+async def test_bus(case: Callable[[Bus], Awaitable[None]], bus: Bus) -> None:
+    await case(bus)
+
+
+@pytest.mark.parametrize("broken", [Loses, Repeats, Reorders, Scatters], ids=lambda kind: kind.__name__)
+async def test_the_suite_notices(broken: type[PostgresBus], postgres: PostgresServer) -> None:
+    failures = []
+    for case in CASES[:7]:
+        bus = await started(broken, postgres)
+        try:
+            await case(bus)
+        except (AssertionError, ValueError):
+            failures.append(case.__name__)
+        finally:
+            await bus.stop()
+    assert failures
+
+
+async def test_a_log_that_was_read_can_be_read_again(bus: Bus) -> None:
+    await bus.publish([record("a", b"1")])
+    assert len(await read_all(bus)) == len(await read_all(bus)) == 1
+
+
+async def test_a_bus_that_is_away_says_so_and_comes_back(postgres: PostgresServer) -> None:
+    url = await postgres.fresh_database("bus")
+    bus = PostgresBus(url)
+    await bus.start()
+    await bus.publish([record("a", b"1")])
+    other = await asyncpg.connect(url.replace("+asyncpg", ""))
+    await other.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    await other.close()
+
+    async def publish() -> bool:
+        try:
+            await bus.publish([record("a", b"2")])
+        except BusUnavailable:
+            return False
+        return True
+
+    await eventually(publish)
+    assert [d.record.value for d in await read_all(bus, TOPIC)] == [b"1", b"2"]
+    await bus.stop()
+    await bus.stop()
+    with pytest.raises(BusUnavailable):
+        await bus.publish([record("a", b"3")])
