@@ -1,0 +1,1 @@
+"""Measurements: Heed beside plain services on the same machine in the same run, each as a ratio (`make bench`)."""
