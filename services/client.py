@@ -1,16 +1,15 @@
 """The command line's way to a running Heed: its public API, with the operator's token."""
 
 import json
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 import httpx2
 
 from shared.clock import Clock
+from shared.settings import Settings
 
 RETRY_SECONDS = 2.0
 
@@ -25,10 +24,11 @@ class Remote:
     @classmethod
     def from_environment(cls) -> "Remote":
         """From HEED_BASE_URL and HEED_TOKEN, else from the credentials that the first start wrote into var/."""
-        path = Path(os.environ.get("HEED_VAR", "var")) / "credentials.json"
+        settings = Settings()
+        path = settings.var / "credentials.json"
         written: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"tokens": {}}
-        base_url = os.environ.get("HEED_BASE_URL") or written.get("base_url")
-        token = os.environ.get("HEED_TOKEN") or written["tokens"].get("operator")
+        base_url = settings.base_url or written.get("base_url")
+        token = settings.token.get_secret_value() if settings.token else written["tokens"].get("operator")
         if not (base_url and token):
             raise click.ClickException(f"{path} is not there. Start Heed here, or set HEED_BASE_URL and HEED_TOKEN.")
         return cls(base_url, token)

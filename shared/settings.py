@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the HTTP server binds to.")
     port: int = Field(8000, description="Port that the HTTP server binds to; 0 takes a free one.")
     base_url: str | None = Field(None, description="Address under which the public reaches the gateway.")
+    token: SecretStr | None = Field(
+        None, description="Token that the command line calls with; unset, the operator's from the credentials in var."
+    )
     postgres: str | None = Field(
         None,
         description="URL of a PostgreSQL server, as a user who may create roles and databases; "
