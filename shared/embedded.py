@@ -271,6 +271,11 @@ class EmbeddedPostgres:
             await cluster.start()
             return cls(folder, cluster, password)
 
+    @property
+    def pid(self) -> int | None:
+        """The server's process, while it runs."""
+        return self._cluster.found_process()
+
     async def ensure_database(self, name: str, secret: str) -> str:
         """As the function of that name, on this server."""
         return await ensure_database(self.admin_url, name, secret)
