@@ -1,0 +1,1 @@
+"""Callbacks: partners' webhooks, and notices to residents and liaisons; sent off the request path, with outcome."""
