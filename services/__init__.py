@@ -1,0 +1,1 @@
+"""The outside: what faces the world, and what starts."""

@@ -1,0 +1,82 @@
+"""The gateway put together, read from top to bottom."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import UUID
+
+import yaml
+from fastapi import FastAPI
+
+from services.gateway import api, store
+from services.gateway.documents import Documents
+from services.gateway.front import Front
+from services.gateway.handlers import Views
+from services.gateway.hub import Hub
+from services.gateway.identity import Callers, credentials
+from services.gateway.limits import Limits
+from services.gateway.model import View
+from services.gateway.reading import Reader
+from services.gateway.routes import Table, all_routes
+from services.gateway.upstreams import Proxy, proxies
+from services.gateway.waiting import TriageWait
+from shared.clock import Clock
+from shared.contracts import directory, requests, texts
+from shared.service import Service
+from shared.settings import Settings, required
+from shared.tokens import IdentitySigner
+from shared.web import ASGIApp
+
+TOPICS = (requests.TOPIC, texts.TOPIC, directory.TOPIC)
+
+
+def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str, ASGIApp] | None = None) -> FastAPI:
+    """The gateway's app. `upstreams` are the services' apps by name; without them, proxies as the settings say."""
+    signer = IdentitySigner(required(settings.identity_private_key, "identity_private_key"))
+    others = proxies(settings) if upstreams is None else upstreams
+    hub = Hub()
+
+    async def tell(service: Service) -> None:
+        """Wake those who wait for what a committed batch brought; at the end, hang up on the services."""
+        try:
+            while True:
+                await service.arrivals.wait(service.settings.poll_seconds)
+                hub.tell()
+        finally:
+            for upstream in others.values():
+                if isinstance(upstream, Proxy):
+                    await upstream.aclose()
+
+    async def find(request_id: UUID) -> View | None:
+        return await service.query(store.find_view, request_id)
+
+    service = Service(
+        "gateway",
+        settings,
+        clock,
+        migrations=Path(__file__).parent / "migrations",
+        topics=TOPICS,
+        take=Views(hub).take,
+        background=[tell],
+    )
+    limits = Limits(settings)
+    app = service.app(api.router)
+    app.state.parts = api.Parts(reader=Reader(service, hub), limits=limits)
+    app.add_middleware(
+        Front,
+        callers=Callers(service.database, signer, settings.tracking_bytes),
+        limits=limits,
+        table=Table(all_routes()),
+        upstreams={**others, "documents": Documents(app.openapi, others)},
+        triage_wait=TriageWait(hub, find),
+    )
+    return app
+
+
+async def write_credentials(app: FastAPI, path: Path, base_url: str) -> None:
+    """At the first start of the standalone system: a token for each role and organisation of the city's files, in
+    `path`; does nothing where that is there."""
+    service: Service = app.state.service
+    text = await asyncio.to_thread((service.settings.city_dir / "directory.yaml").read_text)
+    organisations = [entry["id"] for entry in yaml.safe_load(text)["organisations"]]
+    await credentials(service.database, path, base_url, organisations, service.clock.now())

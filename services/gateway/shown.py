@@ -1,0 +1,305 @@
+"""What a caller is shown of a request: everyone the same history, each as much of it as is theirs to know."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.gateway.model import View, is_overdue, promises
+from services.gateway.store import Entry
+from services.gateway.words import HOLDING_SERVICES
+from shared.contracts import FACTS
+from shared.contracts import requests as r
+from shared.contracts.directory import Named
+from shared.contracts.envelope import Fact
+from shared.contracts.vocabulary import (
+    Addressee,
+    Category,
+    Channel,
+    Colour,
+    HolderKind,
+    Outcome,
+    Role,
+    Status,
+)
+from shared.identity import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Which of a fact's fields are told: `all` to whoever may read the request, `inside` to staff and handlers only.
+
+    A hidden fact is not told at all to those it is hidden from. Hashes are told to nobody.
+    """
+
+    all: frozenset[str] = frozenset()
+    inside: frozenset[str] = frozenset()
+    from_residents: bool = False
+    from_handlers: bool = False
+
+
+def _words(for_all: str = "", inside: str = "", **hidden: bool) -> Words:
+    return Words(frozenset(for_all.split()), frozenset(inside.split()), **hidden)
+
+
+WORDS: dict[type[Fact], Words] = {
+    r.RequestReceived: _words(
+        "channel on_behalf stated_category persons filed_at text_id",
+        "filed_by language area place_source place_confidence received_at",
+    ),
+    r.RequestRejected: _words("reason text_id", "decided_by"),
+    r.RequestMerged: _words("", "into"),
+    r.RequestWithdrawn: _words("reason"),
+    r.RequestAmended: _words("text_id"),
+    r.RequestArchived: _words(),
+    r.RequestTriaged: _words(
+        "category colour deadline emergency",
+        "revision needs decided_by unsure review_due_at reasons policy_version",
+    ),
+    r.TaskAssigned: _words(
+        "role organisation contact_by answer_by", "task_id liaison rule attempt accept_by policy_version"
+    ),
+    r.TaskAccepted: _words("role organisation", "task_id liaison"),
+    r.TaskReturned: _words("role organisation", "task_id reason belongs_to text_id"),
+    r.TaskRecalled: _words("role organisation", "task_id liaison"),
+    r.TaskCancelled: _words("role organisation", "task_id"),
+    r.ResidentContacted: _words("role organisation medium", "task_id"),
+    r.TaskProgressed: _words("role organisation text_id", "task_id"),
+    r.RequestAnswered: _words("role organisation text_id fulfil_by", "task_id"),
+    r.TaskFulfilled: _words("role organisation", "task_id"),
+    r.TaskReminded: _words("", "task_id role organisation stage percent due_at", from_residents=True),
+    r.TaskNudged: _words("", "task_id role organisation stage count missed due_at", from_residents=True),
+    r.TaskEscalated: _words("", "task_id role organisation stage level", from_residents=True),
+    r.RequestDisputed: _words("reason"),
+    r.RequestClosed: _words("outcome"),
+    r.RequestRated: _words("solved satisfaction text_id", "counts"),
+    # Who was drawn for a look-back is for the handler neither to see nor to sway.
+    r.ResidentVisited: _words("attempt medium outcome solved satisfaction", "visit_id", from_handlers=True),
+    r.PersonNotified: _words("medium about outcome", "notice_id addressee organisation"),
+}
+
+
+class Promises(TypedDict, total=False):
+    """What is owed now, and by when; what was kept, or is void, is absent."""
+
+    triage_by: datetime
+    accept_by: datetime
+    contact_by: datetime
+    answer_by: datetime
+    fulfil_by: datetime
+
+
+class HolderShown(BaseModel):
+    """Who holds the request, and since when."""
+
+    kind: HolderKind
+    name: str = Field(description="A service of Heed, or the id of an organisation.")
+    title: Named | None = Field(description="The holder's name for people, where it is known.")
+    since: datetime
+    liaison: str | None = Field(description="The liaison or deputy; null for residents.")
+
+
+class AnswerShown(BaseModel):
+    """The answer that stands: not disputed, from the lead."""
+
+    text: str | None = Field(description="Null once its retention is over.")
+    at: datetime
+    organisation: str
+    title: Named | None
+    fulfil_by: datetime | None
+
+
+class TaskShown(BaseModel):
+    """A task of the case; its `revision` is to be had from /v1/tasks."""
+
+    id: UUID
+    role: Role
+    organisation: str
+    title: Named | None
+    liaison: str | None
+    state: str
+
+
+class EntryShown(BaseModel):
+    """A fact of the timeline; beside these fields it has those of its type that the caller may know (docs/events)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    number: int = Field(description="Counts the request's facts from 1; a number that is missing is not the caller's.")
+    type: str
+    at: datetime
+
+
+class Summary(BaseModel):
+    """A request as it stands."""
+
+    id: UUID
+    receipt: str
+    status: Status
+    category: Category | None
+    colour: Colour | None
+    deadline: datetime | None = Field(description="By when help is needed, as the text or a person says.")
+    promises: Promises
+    overdue: bool = Field(description="Whether something promised is late at this moment.")
+    holder: HolderShown | None
+    channel: Channel
+    area: str | None
+    area_title: Named | None
+    filed_at: datetime
+    received_at: datetime
+    outcome: Outcome | None
+    tasks: list[TaskShown] | None = Field(description="Null for residents, who hear one voice.")
+
+
+class Counts(BaseModel):
+    """How often things happened to a request; for staff and handlers."""
+
+    reasons: int
+    nudges: int
+    reminders: int
+    returns: int
+    recalls: int
+    escalations: int
+    amendments: int
+    reopened: int
+
+
+class RequestShown(Summary):
+    """A request with its answer and all that happened to it."""
+
+    answer: AnswerShown | None
+    merged_into: UUID | None = Field(description="Null for residents.")
+    counts: Counts | None = Field(description="Null for residents.")
+    timeline: list[EntryShown]
+
+
+Names = Mapping[str, Named]
+
+
+def is_inside(caller: Principal) -> bool:
+    """Whether the caller sees what is between the offices."""
+    return caller.is_staff or caller.is_handler
+
+
+def ids_named(view: View) -> Iterable[str]:
+    """The organisations and the area whose names a view needs."""
+    yield from view.organisations
+    if view.life.area:
+        yield view.life.area
+
+
+def summary(view: View, caller: Principal, names: Names, now: datetime) -> dict[str, Any]:
+    """The fields of a Summary."""
+    life, inside = view.life, is_inside(caller)
+    return {
+        "id": life.request_id,
+        "receipt": life.receipt,
+        "status": life.status,
+        "category": life.category,
+        "colour": life.colour,
+        "deadline": life.deadline,
+        "promises": promises(view),
+        "overdue": is_overdue(view, now),
+        "holder": _holder(view, names, inside=inside),
+        "channel": view.channel,
+        "area": life.area,
+        "area_title": names.get(life.area or ""),
+        "filed_at": view.filed_at,
+        "received_at": life.received_at,
+        "outcome": life.outcome,
+        "tasks": _tasks(view, names) if inside else None,
+    }
+
+
+def request(view: View, entries: Sequence[Entry], caller: Principal, names: Names, now: datetime) -> RequestShown:
+    """The whole request as the caller may see it."""
+    inside = is_inside(caller)
+    return RequestShown.model_validate(
+        {
+            **summary(view, caller, names, now),
+            "answer": _answer(view, entries, names),
+            "merged_into": view.life.merged_into if inside else None,
+            "counts": _counts(view) if inside else None,
+            "timeline": [shown for e in entries if (shown := entry(e, caller, names))],
+        }
+    )
+
+
+def entry(stored: Entry, caller: Principal, names: Names) -> EntryShown | None:
+    """A fact as the caller may see it; None where it is not for them."""
+    kind = FACTS[stored.type]
+    words, inside = WORDS[kind], is_inside(caller)
+    if (words.from_residents and not inside) or (words.from_handlers and caller.is_handler):
+        return None
+    fact = kind.model_validate_json(stored.fact)
+    if isinstance(fact, r.PersonNotified) and not inside and fact.addressee is not Addressee.RESIDENT:
+        return None
+    told = words.all | words.inside if inside else words.all
+    fields = fact.model_dump(include=set(told), exclude_none=True)
+    if "text_id" in fields:
+        fields["text"] = stored.text
+    if "reasons" in fields:
+        fields["reasons"] = len(fields["reasons"])
+    if title := names.get(fields.get("organisation", "")):
+        fields["title"] = title
+    return EntryShown.model_validate({**fields, "number": stored.number, "type": stored.type, "at": stored.at})
+
+
+def waits_for_text(stored: Entry) -> bool:
+    """Whether the fact has a text that is not here: on its way, on another topic, or erased since."""
+    return stored.text_id is not None and stored.text is None
+
+
+def _holder(view: View, names: Names, *, inside: bool) -> HolderShown | None:
+    holder = view.life.holder
+    if holder is None:
+        return None
+    known = names if holder.kind is HolderKind.ORGANISATION else HOLDING_SERVICES
+    return HolderShown(
+        kind=holder.kind,
+        name=holder.name,
+        title=known.get(holder.name),
+        since=holder.since,
+        liaison=holder.liaison if inside else None,
+    )
+
+
+def _answer(view: View, entries: Sequence[Entry], names: Names) -> AnswerShown | None:
+    answer = view.answer
+    if answer is None:
+        return None
+    return AnswerShown(
+        text=next((e.text for e in entries if e.text_id == answer.text_id), None),
+        at=answer.at,
+        organisation=answer.organisation,
+        title=names.get(answer.organisation),
+        fulfil_by=answer.fulfil_by,
+    )
+
+
+def _tasks(view: View, names: Names) -> list[TaskShown]:
+    lead_first = sorted(view.tasks, key=lambda task: (task.role is not Role.LEAD, task.id))
+    return [
+        TaskShown(
+            id=task.id,
+            role=task.role,
+            organisation=task.organisation,
+            title=names.get(task.organisation),
+            liaison=task.liaison,
+            state=task.state,
+        )
+        for task in lead_first
+    ]
+
+
+def _counts(view: View) -> Counts:
+    names = ("reminders", "returns", "recalls", "escalations", "amendments")
+    return Counts(
+        reasons=view.reasons,
+        nudges=view.nudges,
+        reopened=view.life.reopened,
+        **{name: view.counts.get(name, 0) for name in names},
+    )
