@@ -1,0 +1,1 @@
+"""Ratings, look-back, reopening, closing, the watchdog, and the figures."""

@@ -1,0 +1,51 @@
+"""Assembly of followup."""
+
+import secrets
+from pathlib import Path
+
+import yaml
+from fastapi import FastAPI
+from prometheus_client import Gauge
+
+from followup import api, handlers, plan, store
+from shared.clock import Clock
+from shared.contracts import operations, requests
+from shared.contracts.vocabulary import AlarmKind
+from shared.service import Service
+from shared.settings import Settings
+
+PLAN_FILE = "followup.yaml"
+SEED_BYTES = 32
+COUNT_SECONDS = 5.0
+OPEN_ALARMS = Gauge("heed_alarms_open", "Open alarms of all services.", ["kind"])
+
+
+def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """The app of followup; nothing is opened before it runs."""
+    service = Service(
+        handlers.SERVICE,
+        settings,
+        clock,
+        migrations=Path(__file__).parent / "migrations",
+        topics=(requests.TOPIC, operations.TOPIC),
+        take=handlers.take,
+        fire=handlers.fire,
+        background=[count_open_alarms],
+        on_start=apply_plan,
+    )
+    return service.app(api.router)
+
+
+async def apply_plan(service: Service) -> None:
+    """Put the city's plan into force; a file that is not as it should be ends the start."""
+    document = yaml.safe_load((service.settings.city_dir / PLAN_FILE).read_text(encoding="utf-8"))
+    await service.command(handlers.apply_plan, plan.parse(document), secrets.token_bytes(SEED_BYTES))
+
+
+async def count_open_alarms(service: Service) -> None:
+    """Keep the gauge of open alarms."""
+    while True:
+        counts = await service.query(store.count_alarms)
+        for kind in AlarmKind:
+            OPEN_ALARMS.labels(kind).set(counts.get(kind, 0))
+        await service.clock.pause(COUNT_SECONDS)

@@ -1,0 +1,324 @@
+"""The first figures: what each request contributes, rates with their intervals, and the sentence. Pure.
+
+A request belongs to the hour in which it was received, whatever happens to it later. What it contributes at a moment
+(`contribution`) is a row of counts; the figures are sums of rows. A request that changes is moved by the difference,
+so keeping figures costs nothing more as history grows.
+
+Definitions, after DOMAIN, with what it leaves open:
+- *valid*: received, and not rejected as no request at all (not_a_request, test, abuse). One that is a request but
+  rejected as out of our area is valid and not admitted.
+- *admitted* = valid and not rejected ÷ valid. Withdrawn and merged requests were admitted.
+- *due*: admitted, and its answer was given or the time for it is up, whichever came first. What was withdrawn or
+  merged before either is not due: nothing was owed. What was withdrawn or merged after that stays due: it was owed.
+- The time for an answer is the earliest that dispatch ever promised: a later promise may bring it forward and never
+  puts it off. Until there is a promise it is what the plan says for the colour, red's before triage (in doubt the
+  higher), or the deadline where that is earlier and was still ahead at receipt.
+- *effective answer* = the last answer stands ÷ due. It stands until it is disputed (by the resident, by a call-back, or
+  because a fulfilment was missed); a new answer after a dispute stands again. A withdrawal after the answer leaves it.
+- *on time* = the answer that stands was given in time ÷ due. So an answer that was disputed does not stop the clock.
+- *response* = first human contact in time ÷ assigned and due: contacted, or the time for it is up, with the rule for
+  withdrawn and merged requests as above. An answer counts as contact, whatever the channel.
+- *solved* = the resident says solved ÷ reached, by his last word that counts, rating or call-back. `claimed` is the
+  handler's word: answered at least once ÷ due; `gap` = claimed less solved.
+- *satisfaction* = 4 or 5 of 5 ÷ rated with a mark, by the last mark; with the distribution of marks.
+- Rejected requests contribute nothing but that they were received and rejected. Archiving changes no figure.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import sqrt
+from typing import NamedTuple
+
+from followup.model import Case
+from shared.contracts.vocabulary import Language, Outcome, RejectionReason, Status
+
+INVALID = frozenset({RejectionReason.NOT_A_REQUEST, RejectionReason.TEST, RejectionReason.ABUSE})
+Z = 1.959963984540054
+"""Two-sided 95 % of the normal distribution."""
+SATISFIED_FROM = 4
+
+
+class Counts(NamedTuple):
+    """What one request, or the sum of many, contributes."""
+
+    received: int = 0
+    valid: int = 0
+    admitted: int = 0
+    rejected: int = 0
+    merged: int = 0
+    withdrawn: int = 0
+    open: int = 0
+    closed: int = 0
+    confirmed: int = 0
+    unreached: int = 0
+    unasked: int = 0
+    reopened: int = 0
+    due: int = 0
+    answered: int = 0
+    effective: int = 0
+    on_time: int = 0
+    contact_due: int = 0
+    responded: int = 0
+    reached: int = 0
+    solved: int = 0
+    mark_1: int = 0
+    mark_2: int = 0
+    mark_3: int = 0
+    mark_4: int = 0
+    mark_5: int = 0
+
+    def plus(self, other: "Counts", sign: int = 1) -> "Counts":
+        """The sum; the difference with `sign` -1."""
+        return Counts(*(a + sign * b for a, b in zip(self, other, strict=True)))
+
+
+NOTHING = Counts()
+
+
+def contribution(case: Case, now: datetime) -> Counts:
+    """What the case contributes at `now`."""
+    life = case.life
+    counts = Counts(
+        received=1,
+        valid=case.rejected not in INVALID,
+        admitted=case.rejected is None,
+        rejected=case.ended_as is Status.REJECTED,
+        merged=case.ended_as is Status.MERGED,
+        withdrawn=case.ended_as is Status.WITHDRAWN,
+        open=case.ended_as is None,
+        closed=case.ended_as is Status.CLOSED,
+        confirmed=life.outcome is Outcome.CONFIRMED,
+        unreached=life.outcome is Outcome.UNREACHED,
+        unasked=life.outcome is Outcome.UNASKED,
+        reopened=life.reopened,
+    )
+    if case.rejected is not None:
+        return counts
+    until = min(now, case.ended_at) if case.ended_at else now
+    return _heard(_worked(counts, case, until), case)
+
+
+def _worked(counts: Counts, case: Case, until: datetime) -> Counts:
+    """With what the handlers did, as far as it was owed by `until`."""
+    answered = case.answered_at is not None
+    in_time = case.stands and case.answered_at is not None and case.answered_at <= case.answer_due
+    counts = counts._replace(
+        due=answered or case.answer_due <= until, answered=answered, effective=case.stands, on_time=in_time
+    )
+    if case.contact_due is None:
+        return counts
+    contacted = case.contacted_at is not None
+    responded = case.contacted_at is not None and case.contacted_at <= case.contact_due
+    return counts._replace(contact_due=contacted or case.contact_due <= until, responded=responded)
+
+
+def _heard(counts: Counts, case: Case) -> Counts:
+    """With what the resident said."""
+    if case.solved is None:
+        return counts
+    counts = counts._replace(reached=1, solved=case.solved)
+    return counts._replace(**{f"mark_{case.satisfaction}": 1}) if case.satisfaction else counts
+
+
+def moments(case: Case, now: datetime) -> list[datetime]:
+    """When time alone will change what the case contributes."""
+    due = (case.answer_due if case.answered_at is None else None, case.contact_due if not case.contacted_at else None)
+    return [at for at in due if at and at > now and (case.ended_at is None or at <= case.ended_at)]
+
+
+# Cells: where contributions are summed
+
+
+class Cell(NamedTuple):
+    """One sum: of an hour or a day of receipt, over all or over one value of a dimension."""
+
+    dimension: str
+    size: str
+    at: datetime
+    value: str
+
+
+TOTAL = "total"
+DIMENSIONS = ("colour", "category", "organisation", "area", "channel")
+GRID_LEVEL = 4
+"""Areas are counted down to the grid, `pinghu/dushangang/huxiao/06`; micro-grids within theirs."""
+
+
+def hour_of(at: datetime) -> datetime:
+    """The beginning of the hour."""
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def day_of(at: datetime) -> datetime:
+    """The beginning of the day, UTC."""
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def cells(case: Case) -> frozenset[Cell]:
+    """The cells in which the case counts: per dimension one of its hour and one of its day."""
+    life = case.life
+    area = "/".join(life.area.split("/")[:GRID_LEVEL]) if life.area else ""
+    values = (life.colour, life.category, case.organisation, area, case.channel)
+    pairs = [(TOTAL, ""), *((d, str(v or "")) for d, v in zip(DIMENSIONS, values, strict=True))]
+    at = life.received_at
+    sizes = (("hour", hour_of(at)), ("day", day_of(at)))
+    return frozenset(Cell(dimension, size, begin, value) for dimension, value in pairs for size, begin in sizes)
+
+
+def moved(before: Case | None, after: Case, now: datetime) -> dict[Cell, Counts]:
+    """What to add to which cells so that they hold `after` as of `now`, where they held `before` as last counted."""
+    new, new_cells = contribution(after, now), cells(after)
+    if before is None or before.counted_at is None:
+        return dict.fromkeys(new_cells, new)
+    old, old_cells = contribution(before, before.counted_at), cells(before)
+    if old_cells == new_cells:
+        change = new.plus(old, -1)
+        return dict.fromkeys(new_cells, change) if change != NOTHING else {}
+    left = {cell: NOTHING.plus(old, -1) for cell in old_cells}
+    return left | {cell: left.get(cell, NOTHING).plus(new) for cell in new_cells}
+
+
+def spans(begin: datetime, end: datetime) -> Iterator[tuple[str, datetime, datetime]]:
+    """The hours and days that make up [begin, end): (size, from, to) of which all cells are taken."""
+    first, last = hour_of(begin), hour_of(end)
+    first_day = day_of(first) if first == day_of(first) else day_of(first) + timedelta(days=1)
+    last_day = day_of(last)
+    if first_day >= last_day:
+        yield "hour", first, last
+        return
+    yield "hour", first, first_day
+    yield "day", first_day, last_day
+    yield "hour", last_day, last
+
+
+# Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """n of `of`, with the 95 % Wilson interval; null where there is nothing to divide by."""
+
+    value: float | None
+    n: int
+    of: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Solved(Rate):
+    """The residents' word, beside the handlers' claim, and the gap between the two."""
+
+    claimed: Rate
+    gap: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Satisfaction(Rate):
+    """Satisfied of those who gave a mark, with how many gave each."""
+
+    distribution: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Plain counts. received = open + closed + rejected + merged + withdrawn; `reopened` counts every time."""
+
+    received: int
+    valid: int
+    open: int
+    closed: int
+    rejected: int
+    merged: int
+    withdrawn: int
+    confirmed: int
+    unreached: int
+    unasked: int
+    reopened: int
+    answered: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The figures of a set of requests."""
+
+    totals: Totals
+    admitted: Rate
+    effective_answer: Rate
+    on_time: Rate
+    response: Rate
+    solved: Solved
+    satisfaction: Satisfaction
+
+
+def wilson(n: int, of: int) -> tuple[float, float]:
+    """The 95 % Wilson score interval of n out of `of` > 0: 333 of 333 is 98.9 to 100 %."""
+    share, z2 = n / of, Z * Z
+    middle = share + z2 / (2 * of)
+    half = Z * sqrt(share * (1 - share) / of + z2 / (4 * of * of))
+    low, high = (middle - half) / (1 + z2 / of), (middle + half) / (1 + z2 / of)
+    return (0.0 if n == 0 else low), (1.0 if n == of else high)
+
+
+def rate(n: int, of: int) -> Rate:
+    """The rate; nulls for an empty denominator."""
+    if of == 0:
+        return Rate(None, n, of, None, None)
+    return Rate(n / of, n, of, *wilson(n, of))
+
+
+def figures(counts: Counts) -> Figures:
+    """The figures of a sum of contributions."""
+    marks = (counts.mark_1, counts.mark_2, counts.mark_3, counts.mark_4, counts.mark_5)
+    solved, claimed = rate(counts.solved, counts.reached), rate(counts.answered, counts.due)
+    both = solved.value is not None and claimed.value is not None
+    gap = claimed.value - solved.value if both else None  # type: ignore[operator] # both are checked
+    satisfied = rate(sum(marks[SATISFIED_FROM - 1 :]), sum(marks))
+    return Figures(
+        totals=Totals(**{name: getattr(counts, name) for name in Totals.__slots__}),
+        admitted=rate(counts.admitted, counts.valid),
+        effective_answer=rate(counts.effective, counts.due),
+        on_time=rate(counts.on_time, counts.due),
+        response=rate(counts.responded, counts.contact_due),
+        solved=Solved(solved.value, solved.n, solved.of, solved.low, solved.high, claimed, gap),
+        satisfaction=Satisfaction(
+            satisfied.value,
+            satisfied.n,
+            satisfied.of,
+            satisfied.low,
+            satisfied.high,
+            {str(mark): n for mark, n in enumerate(marks, 1)},
+        ),
+    )
+
+
+def total(rows: Iterable[Counts]) -> Counts:
+    """The sum of contributions."""
+    result = NOTHING
+    for row in rows:
+        result = result.plus(row)
+    return result
+
+
+# The sentence
+
+
+def sentence(shown: Figures, lang: Language) -> str:
+    """The model's sentence on all requests since opening, in Chinese or English."""
+    received = shown.totals.received
+    admitted, effective = percent(shown.admitted, lang), percent(shown.effective_answer, lang)
+    if lang is Language.ZH:
+        return f"自开通以来，共接收求助{received}件，受理率{admitted}，有效反馈率{effective}。"
+    noun = "request" if received == 1 else "requests"
+    return f"Since opening, received {received} {noun}, admitted {admitted}, effectively answered {effective}."
+
+
+def percent(shown: Rate, lang: Language) -> str:
+    """A rate for people, cut (never rounded up) to a tenth: 100 % says that none is missing."""
+    if shown.value is None:
+        return "暂无" if lang is Language.ZH else "none due yet"
+    tenths = shown.n * 1000 // shown.of
+    number = f"{tenths // 10}" if tenths % 10 == 0 else f"{tenths / 10:.1f}"
+    return f"{number}%" if lang is Language.ZH else f"{number} %"

@@ -1,0 +1,242 @@
+"""What followup knows of a request: its life, and what look-back, watchdog and figures need; folded from the log. Pure.
+
+Only facts that came back from the log move the life, so that this service agrees with all others about their order.
+What followup has stated and not yet read again stands in `settled` and `rated`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from followup.plan import Promises
+from shared.contracts import requests as r
+from shared.contracts.envelope import Event, Fact
+from shared.contracts.life import Life, applies
+from shared.contracts.life import begin as begin_life
+from shared.contracts.life import fold as fold_life
+from shared.contracts.vocabulary import (
+    Addressee,
+    AlarmKind,
+    AttemptOutcome,
+    Channel,
+    NoticeOutcome,
+    RejectionReason,
+    Role,
+    Status,
+)
+
+
+class NothingReceived(Exception):
+    """A fact about a request of which no `received` was read: the log is broken, and the event is parked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One request as followup sees it."""
+
+    life: Life
+    channel: Channel
+    entered_at: datetime
+    """Since when it is in its status."""
+    answer_due: datetime
+    """The earliest answer promised by dispatch; until it promised, what the plan says for the colour."""
+    organisation: str | None = None
+    """Whose lead task it is or was last."""
+    organisations: tuple[str, ...] = ()
+    """All that have or had a task, sorted."""
+    acknowledged: bool = False
+    """The resident was told that it was received."""
+    promised: bool = False
+    contact_due: datetime | None = None
+    """The earliest first contact promised; None before the first assignment."""
+    spoke_at: datetime | None = None
+    """The last word from the holder in the present assignment, the assignment included."""
+    in_touch: bool = False
+    """The holder has spoken with the resident in the present assignment."""
+    contacted_at: datetime | None = None
+    """First human contact; an answer counts as one."""
+    answered_at: datetime | None = None
+    """The last answer."""
+    stands: bool = False
+    """The last answer has not been disputed."""
+    rejected: RejectionReason | None = None
+    ended_at: datetime | None = None
+    """When nothing more was owed: closed, rejected, merged or withdrawn."""
+    ended_as: Status | None = None
+    """As which of these it ended; archiving leaves both."""
+    solved: bool | None = None
+    """The resident's last word that counts, by rating or call-back."""
+    satisfaction: int | None = None
+    open_from: datetime | None = None
+    """Since when the present answer may be rated and looked back at; None while fulfilment is owed."""
+    rated: bool = False
+    """The resident has rated the present answer."""
+    settled: Status | None = None
+    """CLOSED or DISPUTED, where we have stated it and not yet read it from the log."""
+    drawn: str | None = None
+    """Why the present answer was drawn for a call-back; None where it was not."""
+    visit_due_at: datetime | None = None
+    """When the open call-back is due; None where there is none."""
+    alarms: dict[AlarmKind, int] = field(default_factory=dict)
+    """Open alarms of the watchdog, each with how often it was raised."""
+    wake_at: datetime | None = None
+    """When its timer is set to; it may wake early, never late."""
+    counted_at: datetime | None = None
+    """As of when the figures hold its contribution; None before the first."""
+
+    @property
+    def request_id(self) -> UUID:
+        """The request's id."""
+        return self.life.request_id
+
+    @property
+    def status(self) -> Status:
+        """The status by the log, or what we have stated since."""
+        return self.settled or self.life.status
+
+
+def begin(event: Event[r.RequestReceived], promises: Promises) -> Case:
+    """The case of a request that was just received."""
+    life = begin_life(event)
+    return Case(
+        life=life,
+        channel=event.fact.channel,
+        entered_at=event.time,
+        answer_due=life.received_at + promises.answered.of(None),
+    )
+
+
+def fold(case: Case | None, event: Event[Fact], promises: Promises) -> Case:
+    """The case after one more fact of its history.
+
+    Raises NothingReceived where the history does not begin with `received`.
+    """
+    if isinstance(event.fact, r.RequestReceived):
+        return case or begin(cast("Event[r.RequestReceived]", event), promises)
+    if case is None:
+        raise NothingReceived(event.subject)
+    before = case.life
+    after = replace(case, life=fold_life(before, event))
+    if learn := LEARNS.get(type(event.fact)):
+        after = learn(after, event.fact, before, promises)
+    return after if after.life.status is before.status else _entered(after)
+
+
+def _entered(case: Case) -> Case:
+    """The case in its new status."""
+    life = case.life
+    case = replace(case, entered_at=life.changed_at, settled=None)
+    if life.status is not Status.ANSWERED:
+        case = replace(case, visit_due_at=None)
+    if life.status is Status.ARCHIVED:
+        return case
+    ended = life.status.is_ending
+    return replace(case, ended_at=life.changed_at if ended else None, ended_as=life.status if ended else None)
+
+
+Learn = Callable[[Case, Any, Life, Promises], Case]
+"""What a fact teaches: the case with its life already folded, the fact, the life before it, the plan's promises."""
+
+
+def _triaged(case: Case, _fact: r.RequestTriaged, _before: Life, promises: Promises) -> Case:
+    if case.promised:
+        return case
+    life = case.life
+    due = life.received_at + promises.answered.of(life.colour)
+    if life.deadline and life.deadline > life.received_at:
+        due = min(due, life.deadline)
+    return replace(case, answer_due=due)
+
+
+def _assigned(case: Case, fact: r.TaskAssigned, before: Life, promises: Promises) -> Case:
+    case = replace(case, organisations=tuple(sorted({*case.organisations, fact.organisation})))
+    if not applies(before, fact):
+        return case
+    at = case.life.changed_at
+    case = replace(case, organisation=fact.organisation, spoke_at=at, in_touch=False)
+    contact_by = fact.contact_by or at + promises.contacted.of(case.life.colour)
+    case = replace(case, contact_due=min(contact_by, case.contact_due or contact_by))
+    if fact.answer_by is None:
+        return case
+    earliest = min(fact.answer_by, case.answer_due) if case.promised else fact.answer_by
+    return replace(case, promised=True, answer_due=earliest)
+
+
+def _spoke(case: Case, fact: r.TaskFact, _before: Life, _promises: Promises) -> Case:
+    return replace(case, spoke_at=case.life.changed_at) if fact.role is Role.LEAD else case
+
+
+def _contacted(case: Case, fact: r.ResidentContacted, before: Life, promises: Promises) -> Case:
+    case = _spoke(case, fact, before, promises)
+    at = case.contacted_at or case.life.changed_at
+    return replace(case, contacted_at=at, in_touch=case.in_touch or fact.role is Role.LEAD)
+
+
+def _answered(case: Case, fact: r.RequestAnswered, before: Life, _promises: Promises) -> Case:
+    if not applies(before, fact):
+        return case
+    at = case.life.changed_at
+    return replace(
+        case,
+        spoke_at=at,
+        contacted_at=case.contacted_at or at,
+        answered_at=at,
+        stands=True,
+        open_from=at if fact.fulfil_by is None else None,
+        rated=False,
+        drawn=None,
+        visit_due_at=None,
+    )
+
+
+def _fulfilled(case: Case, fact: r.TaskFulfilled, before: Life, promises: Promises) -> Case:
+    case = _spoke(case, fact, before, promises)
+    kept = before.fulfil_by is not None and case.life.fulfil_by is None
+    return replace(case, open_from=case.life.changed_at) if kept else case
+
+
+def _rejected(case: Case, fact: r.RequestRejected, before: Life, _promises: Promises) -> Case:
+    return replace(case, rejected=fact.reason) if applies(before, fact) else case
+
+
+def _disputed(case: Case, fact: r.RequestDisputed, before: Life, _promises: Promises) -> Case:
+    if not applies(before, fact):
+        return case
+    return replace(case, stands=False, open_from=None, drawn=None)
+
+
+def _word(case: Case, solved: bool | None, satisfaction: int | None) -> Case:
+    return replace(case, solved=solved, satisfaction=satisfaction or case.satisfaction)
+
+
+def _rated(case: Case, fact: r.RequestRated, _before: Life, _promises: Promises) -> Case:
+    return _word(replace(case, rated=True), fact.solved, fact.satisfaction) if fact.counts else case
+
+
+def _visited(case: Case, fact: r.ResidentVisited, _before: Life, _promises: Promises) -> Case:
+    spoke = fact.outcome is AttemptOutcome.REACHED and fact.solved is not None
+    return _word(case, fact.solved, fact.satisfaction) if spoke else case
+
+
+def _notified(case: Case, fact: r.PersonNotified, _before: Life, _promises: Promises) -> Case:
+    told = fact.addressee is Addressee.RESIDENT and fact.outcome is NoticeOutcome.DELIVERED
+    return replace(case, acknowledged=True) if told and fact.about == r.RequestReceived.TYPE else case
+
+
+LEARNS: dict[type[Fact], Learn] = {
+    r.RequestTriaged: _triaged,
+    r.TaskAssigned: _assigned,
+    r.TaskAccepted: _spoke,
+    r.ResidentContacted: _contacted,
+    r.TaskProgressed: _spoke,
+    r.RequestAnswered: _answered,
+    r.TaskFulfilled: _fulfilled,
+    r.RequestRejected: _rejected,
+    r.RequestDisputed: _disputed,
+    r.RequestRated: _rated,
+    r.ResidentVisited: _visited,
+    r.PersonNotified: _notified,
+}
+"""What each fact teaches beyond the life itself."""

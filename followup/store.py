@@ -1,0 +1,324 @@
+"""Tables of followup, and every query on them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.types import UserDefinedType
+
+from followup.figures import TOTAL, Cell, Counts, spans
+from followup.lookback import Visit, VisitState
+from followup.model import Case
+from followup.plan import Plan
+from shared.contracts.vocabulary import AlarmKind, Medium
+from shared.database import Transaction, new_metadata
+
+metadata = new_metadata()
+At = sa.DateTime(timezone=True)
+Id = sa.Uuid()
+CASE = TypeAdapter(Case)
+
+
+class Json(UserDefinedType[str]):
+    """A JSON document that goes in and out as text: pydantic writes and reads it."""
+
+    cache_ok: bool | None = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The column's type."""
+        return "JSONB"
+
+    def column_expression(self, colexpr: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Read as text: the driver would read it into dictionaries otherwise."""
+        return sa.cast(colexpr, sa.Text)
+
+
+cases = sa.Table(
+    "cases",
+    metadata,
+    sa.Column("request_id", Id, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("organisations", ARRAY(sa.Text), nullable=False),
+    sa.Column("body", Json, nullable=False),
+)
+
+visits = sa.Table(
+    "visits",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("request_id", Id, nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempt", sa.SmallInteger, nullable=False),
+    sa.Column("due_at", At, nullable=False),
+    sa.Column("medium", sa.Text, nullable=False),
+    sa.Column("media", ARRAY(sa.Text), nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+)
+sa.Index("ix_visits_work", visits.c.due_at, visits.c.id, postgresql_where=visits.c.state == VisitState.OPEN.value)
+
+# How many of an organisation's requests, by month of receipt, were drawn for a call-back.
+draws = sa.Table(
+    "draws",
+    metadata,
+    sa.Column("month", sa.Text, primary_key=True),
+    sa.Column("organisation", sa.Text, primary_key=True),
+    sa.Column("drawn", sa.Integer, nullable=False),
+)
+
+cells = sa.Table(
+    "cells",
+    metadata,
+    sa.Column("dimension", sa.Text, primary_key=True),
+    sa.Column("size", sa.Text, primary_key=True),
+    sa.Column("at", At, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    *(sa.Column(name, sa.BigInteger, nullable=False) for name in Counts._fields),
+)
+
+# The open alarms of all services, as heed.operations tells them.
+alarms = sa.Table(
+    "alarms",
+    metadata,
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("request_id", Id),
+    sa.Column("stage", sa.Text),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("raised_at", At, nullable=False),
+    sa.Column("last_at", At, nullable=False),
+)
+sa.Index("ix_alarms_list", alarms.c.raised_at, alarms.c.subject, alarms.c.kind, alarms.c.service)
+
+# Every plan that was in force; the newest is. The seed of the draws stays with it and leaves the database never.
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("number", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("body", Json, nullable=False),
+    sa.Column("seed", sa.LargeBinary, nullable=False),
+    sa.Column("applied_at", At, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The plan in force, with the seed of the draws."""
+
+    plan: Plan
+    seed: bytes
+
+
+# The plan
+
+
+async def find_policy(connection: Transaction) -> Policy | None:
+    """The plan in force; None before the first."""
+    newest = sa.select(plans.c.body, plans.c.seed).order_by(plans.c.number.desc()).limit(1)
+    row = (await connection.execute(newest)).one_or_none()
+    return Policy(Plan.model_validate_json(row.body), row.seed) if row else None
+
+
+async def load_policy(connection: Transaction) -> Policy:
+    """The plan in force; one is applied at start."""
+    policy = await find_policy(connection)
+    if policy is None:
+        raise LookupError("no follow-up plan was applied yet")
+    return policy
+
+
+async def add_policy(connection: Transaction, policy: Policy, now: datetime) -> None:
+    """Put a plan into force."""
+    row = {"version": policy.plan.version, "body": policy.plan.model_dump_json(), "seed": policy.seed}
+    await connection.execute(sa.insert(plans), row | {"applied_at": now})
+
+
+# Cases
+
+
+async def lock_cases(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Case]:
+    """Those of the cases that are known, locked; always in one order, so that no two transactions block each other."""
+    if not ids:
+        return {}
+    query = sa.select(cases.c.body).where(cases.c.request_id.in_(ids)).order_by(cases.c.request_id)
+    rows = (await connection.execute(query.with_for_update())).scalars()
+    return {case.request_id: case for case in map(CASE.validate_json, rows)}
+
+
+async def save_cases(connection: Transaction, changed: Iterable[Case]) -> None:
+    """Write the cases as they are now."""
+    rows = [
+        {
+            "request_id": c.request_id,
+            "status": c.life.status.value,
+            "organisations": list(c.organisations),
+            "body": CASE.dump_json(c).decode(),
+        }
+        for c in sorted(changed, key=lambda case: case.request_id)
+    ]
+    if rows:
+        new = insert(cases)
+        kept = {name: new.excluded[name] for name in ("status", "organisations", "body")}
+        await connection.execute(new.on_conflict_do_update(index_elements=["request_id"], set_=kept), rows)
+
+
+# Visits
+
+
+def _visit(row: Any) -> Visit:
+    return Visit(
+        id=row.id,
+        request_id=row.request_id,
+        reason=row.reason,
+        state=VisitState(row.state),
+        attempt=row.attempt,
+        due_at=row.due_at,
+        medium=Medium(row.medium),
+        media=tuple(Medium(medium) for medium in row.media),
+        revision=row.revision,
+    )
+
+
+async def find_visit(connection: Transaction, visit_id: UUID, *, lock: bool = False) -> Visit | None:
+    """The visit; None where there is none. Lock it only after its case."""
+    query = sa.select(visits).where(visits.c.id == visit_id)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    return _visit(row) if row else None
+
+
+async def add_visits(connection: Transaction, new: Sequence[Visit]) -> None:
+    """Plan call-backs."""
+    if new:
+        await connection.execute(sa.insert(visits), [asdict(visit) | {"media": list(visit.media)} for visit in new])
+
+
+async def save_visit(connection: Transaction, visit: Visit) -> None:
+    """Write the visit as it is now."""
+    row = asdict(visit) | {"media": list(visit.media)}
+    await connection.execute(sa.update(visits).where(visits.c.id == visit.id).values(row))
+
+
+async def void_visits(connection: Transaction, request_ids: Collection[UUID]) -> None:
+    """What was planned for these requests is void: they went on otherwise."""
+    if request_ids:
+        planned = sa.and_(visits.c.request_id.in_(request_ids), visits.c.state == VisitState.OPEN)
+        await connection.execute(sa.update(visits).where(planned).values(state=VisitState.VOID))
+
+
+async def list_visits(
+    connection: Transaction, *, due_by: datetime | None, not_of: str | None, after: Sequence[Any] | None, limit: int
+) -> list[tuple[Visit, Case]]:
+    """Open visits by when they are due, with their cases; none whose case the organisation `not_of` handled."""
+    query = (
+        sa.select(visits, cases.c.body)
+        .join(cases, cases.c.request_id == visits.c.request_id)
+        .where(visits.c.state == sa.literal_column(f"'{VisitState.OPEN.value}'"))
+        .order_by(visits.c.due_at, visits.c.id)
+        .limit(limit)
+    )
+    if due_by is not None:
+        query = query.where(visits.c.due_at <= due_by)
+    if not_of is not None:
+        query = query.where(sa.not_(cases.c.organisations.any(not_of)))
+    if after is not None:
+        query = query.where(sa.tuple_(visits.c.due_at, visits.c.id) > sa.tuple_(*after))
+    return [(_visit(row), CASE.validate_json(row.body)) for row in await connection.execute(query)]
+
+
+# Draws
+
+
+async def count_drawn(connection: Transaction, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """How many were drawn of each (month, organisation)."""
+    if not wanted:
+        return {}
+    rows = await connection.execute(sa.select(draws).where(sa.tuple_(draws.c.month, draws.c.organisation).in_(wanted)))
+    return {(row.month, row.organisation): row.drawn for row in rows}
+
+
+async def add_drawn(connection: Transaction, drawn: Mapping[tuple[str, str], int]) -> None:
+    """Count those drawn of each (month, organisation)."""
+    if drawn:
+        new = insert(draws)
+        await connection.execute(
+            new.on_conflict_do_update(
+                index_elements=["month", "organisation"], set_={"drawn": draws.c.drawn + new.excluded.drawn}
+            ),
+            [{"month": month, "organisation": o, "drawn": n} for (month, o), n in sorted(drawn.items())],
+        )
+
+
+# Figures
+
+
+async def add_to_cells(connection: Transaction, changes: Mapping[Cell, Counts]) -> None:
+    """Add to the sums; always in one order, so that no two transactions block each other."""
+    if changes:
+        new = insert(cells)
+        added = {name: cells.c[name] + new.excluded[name] for name in Counts._fields}
+        await connection.execute(
+            new.on_conflict_do_update(index_elements=list(Cell._fields), set_=added),
+            [cell._asdict() | counts._asdict() for cell, counts in sorted(changes.items())],
+        )
+
+
+async def sum_cells(connection: Transaction, dimension: str, begin: datetime, end: datetime) -> dict[str, Counts]:
+    """Sums by value of the dimension, over the requests received in [begin, end), which are whole hours."""
+    sums = [sa.func.sum(cells.c[name]) for name in Counts._fields]
+    parts = [
+        sa.and_(cells.c.size == size, cells.c.at >= first, cells.c.at < last) for size, first, last in spans(begin, end)
+    ]
+    query = sa.select(cells.c.value, *sums).where(cells.c.dimension == dimension, sa.or_(*parts))
+    rows = await connection.execute(query.group_by(cells.c.value).order_by(cells.c.value))
+    return {row[0]: Counts(*(int(n) for n in row[1:])) for row in rows}
+
+
+async def list_hours(connection: Transaction, begin: datetime, end: datetime) -> dict[str, Counts]:
+    """Sums by hour of receipt, in [begin, end), in order."""
+    query = sa.select(cells.c.at, *(cells.c[name] for name in Counts._fields)).order_by(cells.c.at)
+    hours = query.where(cells.c.dimension == TOTAL, cells.c.size == "hour", cells.c.at >= begin, cells.c.at < end)
+    return {row[0].isoformat(): Counts(*row[1:]) for row in await connection.execute(hours)}
+
+
+# Alarms
+
+
+async def save_alarms(
+    connection: Transaction, cleared: Collection[tuple[str, str, str]], raised: Sequence[Mapping[str, Any]]
+) -> None:
+    """Delete what was cleared (service, subject, kind), then write what was raised; the first time stays."""
+    key = (alarms.c.service, alarms.c.subject, alarms.c.kind)
+    if cleared:
+        await connection.execute(sa.delete(alarms).where(sa.tuple_(*key).in_(sorted(cleared))))
+    if raised:
+        new = insert(alarms)
+        kept = {name: new.excluded[name] for name in ("stage", "count", "last_at")}
+        await connection.execute(
+            new.on_conflict_do_update(index_elements=["service", "subject", "kind"], set_=kept), list(raised)
+        )
+
+
+async def list_alarms(
+    connection: Transaction, *, kind: AlarmKind | None, after: Sequence[Any] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Open alarms, the oldest first."""
+    order = (alarms.c.raised_at, alarms.c.subject, alarms.c.kind, alarms.c.service)
+    query = sa.select(alarms).order_by(*order).limit(limit)
+    if kind is not None:
+        query = query.where(alarms.c.kind == kind)
+    if after is not None:
+        query = query.where(sa.tuple_(*order) > sa.tuple_(*after))
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def count_alarms(connection: Transaction) -> dict[str, int]:
+    """How many alarms of each kind are open."""
+    query = sa.select(alarms.c.kind, sa.func.count()).group_by(alarms.c.kind)
+    return dict((await connection.execute(query)).tuples().all())
