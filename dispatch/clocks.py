@@ -1,0 +1,236 @@
+"""Clocks: how long each stage may take, what a deadline does to that, and what happens as a clock runs. Pure.
+
+All minutes are the city's decision, kept in clocks.yaml. A clock has a start and a due moment; as it runs it reminds,
+nudges (and nudges again), and lets a level higher know. It stops only when what it waits for has happened.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from shared.contracts.vocabulary import Colour, Stage
+
+WHOLE = 100
+"""Percent of a clock at which it has run out."""
+SHORTEST = timedelta(minutes=1)
+"""No deadline leaves a person less than this to accept or to call."""
+STAGES = (Stage.ASSIGNED, Stage.ACCEPTED, Stage.CONTACTED, Stage.ANSWERED)
+
+Minutes = Annotated[int, Field(ge=1)]
+Percent = Annotated[int, Field(ge=1, lt=WHOLE)]
+
+
+class Returns(BaseModel):
+    """How often a task may be returned before a person decides whose it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_organisation: int = Field(1, ge=0)
+    in_all: int = Field(2, ge=0)
+
+
+class ClockPolicy(BaseModel):
+    """The content of clocks.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str = Field(min_length=1)
+    minutes: dict[Stage, dict[Colour, Minutes]]
+    """For each stage and colour: from receipt; `accepted` from each, `contacted` from the first assignment."""
+    reminders_percent: tuple[Percent, ...] = (50, 80)
+    nudge_every_minutes: dict[Colour, Minutes]
+    """After a clock has run out."""
+    escalate_percent: dict[Colour, int] = {Colour.RED: 100, Colour.YELLOW: 150, Colour.GREEN: 150}
+    """When a level higher hears of it."""
+    lead_minutes: dict[str, Minutes] = {}
+    """What a need, or a category, takes before a deadline."""
+    returns: Returns = Returns(per_organisation=1, in_all=2)
+
+    @field_validator("minutes")
+    @classmethod
+    def _names_all(cls, minutes: dict[Stage, dict[Colour, int]]) -> dict[Stage, dict[Colour, int]]:
+        if set(minutes) != set(STAGES):
+            raise ValueError(f"must name exactly the stages {', '.join(STAGES)}")
+        for stage, by_colour in minutes.items():
+            _all_colours(by_colour, stage)
+        return minutes
+
+    @field_validator("nudge_every_minutes", "escalate_percent")
+    @classmethod
+    def _for_all_colours(cls, values: dict[Colour, int]) -> dict[Colour, int]:
+        _all_colours(values, "this")
+        return values
+
+    def allowed(self, stage: Stage, colour: Colour) -> timedelta:
+        """How long a stage may take where no deadline presses."""
+        return timedelta(minutes=self.minutes[stage][colour])
+
+    def lead(self, needs: Iterable[str]) -> timedelta:
+        """The longest that any of these needs (or categories) takes before a deadline."""
+        return timedelta(minutes=max((self.lead_minutes.get(need, 0) for need in needs), default=0))
+
+
+def _all_colours(values: dict[Colour, int], what: str) -> None:
+    missing = [colour.value for colour in Colour if colour not in values]
+    if missing:
+        raise ValueError(f"{what} has nothing for {', '.join(missing)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long each stage of one request may take, a deadline considered."""
+
+    assigned: timedelta
+    accepted: timedelta
+    contacted: timedelta
+    answered: timedelta
+
+
+def pace(
+    policy: ClockPolicy,
+    colour: Colour,
+    began_at: datetime,
+    deadline: datetime | None,
+    lead: timedelta,
+    now: datetime,
+) -> Pace:
+    """The pace of a request whose clocks began at `began_at`; `now` is when the deadline became known.
+
+    The answer is due at the earlier of the table and the deadline less its lead, the stages before it in the same
+    proportion. Where the lead is not there any more, the deadline itself counts; one that is past moves nothing.
+    """
+    table = {stage: policy.allowed(stage, colour) for stage in STAGES}
+    answered = table[Stage.ANSWERED]
+    if deadline is not None:
+        last = next((at for at in (deadline - lead, deadline) if at > max(now, began_at)), None)
+        if last is not None:
+            answered = min(answered, last - began_at)
+    share = answered / table[Stage.ANSWERED]
+
+    def shortened(stage: Stage) -> timedelta:
+        return min(table[stage], max(table[stage] * share, SHORTEST))
+
+    return Pace(
+        assigned=shortened(Stage.ASSIGNED),
+        accepted=shortened(Stage.ACCEPTED),
+        contacted=shortened(Stage.CONTACTED),
+        answered=answered,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """The clock has run to `percent`."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """The clock has run out: the `count`th nudge, of which `missed` passed unseen just before it."""
+
+    count: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """A level higher hears of it."""
+
+
+Ring = Reminder | Nudge | Escalation
+
+
+@dataclass(slots=True, kw_only=True)
+class Clock:
+    """One stage's clock on one task."""
+
+    started_at: datetime
+    due_at: datetime
+    watched_from: datetime
+    """When this due moment became known: what passed before was missed by nobody."""
+    reminded_percent: int = 0
+    nudges: int = 0
+    """All that the stage has had, those by hand and those missed included."""
+    moments: int = 0
+    """How many of the repeating moments have passed."""
+    escalated: bool = False
+    stopped_at: datetime | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """False once what it waited for has happened."""
+        return self.stopped_at is None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it has run out."""
+        return self.is_running and now >= self.due_at
+
+    def stop(self, now: datetime) -> None:
+        """What it waited for has happened."""
+        if self.stopped_at is None:
+            self.stopped_at = now
+
+    def move(self, due_at: datetime, now: datetime) -> None:
+        """Another due moment; one in the past becomes now."""
+        self.due_at = max(due_at, min(now, self.due_at))
+        self.watched_from, self.moments = now, 0
+        if self.due_at > now:
+            self.escalated = False
+            self.reminded_percent = 0
+
+    def _at(self, percent: int) -> datetime:
+        return self.started_at + (self.due_at - self.started_at) * percent / WHOLE
+
+    def _first_nudge_at(self) -> datetime:
+        return max(self.due_at, self.watched_from)
+
+    def _reminders(self, policy: ClockPolicy) -> list[tuple[datetime, int]]:
+        """Those still to come; a moment before we watched reminds nobody."""
+        if self.moments:
+            return []
+        moments = ((self._at(percent), percent) for percent in policy.reminders_percent)
+        return [(at, percent) for at, percent in moments if percent > self.reminded_percent and at > self.watched_from]
+
+    def _escalates_at(self, policy: ClockPolicy, colour: Colour) -> datetime:
+        return max(self._at(policy.escalate_percent[colour]), self.watched_from)
+
+    def next_moment(self, policy: ClockPolicy, colour: Colour) -> datetime | None:
+        """When it wants to be looked at again; None once stopped."""
+        if not self.is_running:
+            return None
+        every = timedelta(minutes=policy.nudge_every_minutes[colour])
+        moments = [self._first_nudge_at() + self.moments * every]
+        moments += [at for at, _ in self._reminders(policy)]
+        if not self.escalated:
+            moments.append(self._escalates_at(policy, colour))
+        return min(moments)
+
+    def ring(self, policy: ClockPolicy, colour: Colour, now: datetime) -> list[Ring]:
+        """What is due now; a late wake rings once, and says how many nudges it missed."""
+        if not self.is_running:
+            return []
+        rings: list[Ring] = []
+        first, every = self._first_nudge_at(), timedelta(minutes=policy.nudge_every_minutes[colour])
+        if now >= first:
+            passed = (now - first) // every + 1
+            if passed > self.moments:
+                missed = passed - self.moments - 1
+                self.nudges += missed + 1
+                self.moments = passed
+                rings.append(Nudge(self.nudges, missed))
+        elif due := [percent for at, percent in self._reminders(policy) if at <= now]:
+            self.reminded_percent = max(due)
+            rings.append(Reminder(self.reminded_percent))
+        if not self.escalated and now >= self._escalates_at(policy, colour):
+            self.escalated = True
+            rings.append(Escalation())
+        return rings
+
+    def nudge_by_hand(self) -> Nudge:
+        """A person urges; counted with the others."""
+        self.nudges += 1
+        return Nudge(self.nudges, 0)
