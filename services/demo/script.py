@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.vocabulary import Category, Colour
+from shared.contracts.vocabulary import Category
 
 OPENING = datetime.fromisoformat("2022-10-24T08:00:00+08:00")
 """When the platform opens; filings count their minutes from here."""
@@ -74,13 +74,3 @@ def read_filings(path: Path) -> list[Filing]:
     """All filings, earliest first."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return sorted((Filing.model_validate(json.loads(line)) for line in lines), key=lambda filing: filing.at_minutes)
-
-
-MINUTES: dict[str, dict[Colour, tuple[float, float]]] = {
-    "accept": {Colour.RED: (0.5, 2), Colour.YELLOW: (3, 18), Colour.GREEN: (10, 75)},
-    "contact": {Colour.RED: (1, 4), Colour.YELLOW: (5, 25), Colour.GREEN: (10, 80)},
-    "answer": {Colour.RED: (12, 70), Colour.YELLOW: (60, 420), Colour.GREEN: (120, 660)},
-    "review": {Colour.RED: (0.5, 3), Colour.YELLOW: (3, 12), Colour.GREEN: (10, 45)},
-    "rate": {Colour.RED: (30, 240), Colour.YELLOW: (60, 480), Colour.GREEN: (60, 600)},
-}
-"""How long a person takes, from and to, in minutes of the city: from what came before."""

@@ -1,0 +1,137 @@
+"""What the simulated people share: the clock, the agenda, the telephone to Heed, and what is known of each case."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import httpx2
+
+from services.demo.agenda import Agenda
+from services.demo.ledger import Ledger
+from services.demo.script import STORY, Filing
+from shared.clock import Clock
+from shared.contracts import requests as r
+from shared.contracts.envelope import Event, Fact
+from shared.contracts.vocabulary import Colour
+
+CALL_SECONDS = 60.0
+SEED = "2022-10-24"
+
+
+@dataclass
+class Case:
+    """A filing that got its receipt."""
+
+    filing: Filing
+    request_id: UUID
+    receipt: str
+    tracking_token: str
+    ratings: int = 0
+
+    @property
+    def is_story(self) -> bool:
+        """Whether this is the named case."""
+        return self.filing.name == STORY
+
+
+@dataclass
+class Answer:
+    """What Heed said to a call."""
+
+    status: int
+    body: Any
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether it was done."""
+        return self.status < 300
+
+
+class Telephone:
+    """Calls the public API as this or that person."""
+
+    def __init__(self, base_url: str, tokens: Mapping[str, str]) -> None:
+        """`tokens` by the names of credentials.json."""
+        self._tokens = tokens
+        limits = httpx2.Limits(max_connections=16, max_keepalive_connections=16)
+        self._client = httpx2.AsyncClient(base_url=base_url, trust_env=False, timeout=CALL_SECONDS, limits=limits)
+        self.answers: Counter[str] = Counter()
+        """How often which status was the answer, by kind of call."""
+        self.surprises: list[str] = []
+        """Answers of 500 and above: what no caller can be to blame for."""
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._client.aclose()
+
+    async def call(self, who: str | None, method: str, path: str, body: Any = None, **more: Any) -> Answer:
+        """Call as `who`: a name in credentials.json, a tracking token, or None for somebody unknown."""
+        headers: dict[str, str] = more.pop("headers", {})
+        if who is not None:
+            headers = {**headers, "authorization": f"Bearer {self._tokens.get(who, who)}"}
+        if body is not None:
+            more["json"] = body
+        answer = await self._client.request(method, path, headers=headers, **more)
+        what = path.rsplit("/", 1)[-1] if method == "POST" else method
+        self.answers[f"{what} {answer.status_code}"] += 1
+        if answer.status_code >= 500:
+            self.surprises.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        return Answer(answer.status_code, json.loads(answer.content) if answer.content else None)
+
+
+@dataclass
+class City:
+    """Everything the people of the demo have in common."""
+
+    clock: Clock
+    agenda: Agenda
+    telephone: Telephone
+    ledger: Ledger
+    react: Callable[[Case, r.RequestFact], None] = lambda _case, _fact: None
+    """What people do when they hear of a fact about a case."""
+    cases: dict[UUID, Case] = field(default_factory=dict)
+    by_name: dict[str, Case] = field(default_factory=dict)
+    refused: Counter[int] = field(default_factory=Counter)
+    """Malformed filings, by the status of the refusal."""
+    misfiled: list[str] = field(default_factory=list)
+    """Filings that were taken though malformed, or refused though sound."""
+    notes: Counter[str] = field(default_factory=Counter)
+    """What is worth telling at the end: `late accepts refused`, …"""
+
+    def add(self, case: Case) -> None:
+        """Remember a filing's receipt; facts that were quicker than the receipt are heard now."""
+        self.cases[case.request_id] = self.by_name[case.filing.name] = case
+        for fact in self._early.pop(case.request_id, ()):
+            self.react(case, fact)
+
+    def hear(self, event: Event[Fact]) -> None:
+        """Take an event of the log in, and let people react to it."""
+        if not self.ledger.read(event) or not isinstance(event.fact, r.RequestFact):
+            return
+        case = self.cases.get(UUID(event.subject))
+        if case is None:
+            self._early[UUID(event.subject)].append(event.fact)
+        else:
+            self.react(case, event.fact)
+
+    def __post_init__(self) -> None:
+        self._early: defaultdict[UUID, list[r.RequestFact]] = defaultdict(list)
+
+    def colour(self, request_id: UUID) -> Colour:
+        """The request's colour as the log has it; green where it is not triaged yet."""
+        life = self.ledger.lives.get(request_id)
+        return (life and life.colour) or Colour.GREEN
+
+    def soon(self, chance: Random, span: tuple[float, float], *, after: datetime | None = None) -> datetime:
+        """A time between so many minutes from now, or after `after`."""
+        return (after or self.clock.now()) + timedelta(minutes=chance.uniform(*span))
+
+
+def dice(*what: object) -> Random:
+    """Chance that falls the same way in every run, whatever else happens meanwhile."""
+    return Random(":".join(map(str, (SEED, *what))))
