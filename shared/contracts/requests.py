@@ -178,6 +178,9 @@ class TaskAssigned(TaskFact):
     """Only for the lead, as is answer_by."""
     answer_by: datetime | None = None
     policy_version: str
+    text_id: UUID | None = None
+    """A note given along with the task."""
+    text_hash: str | None = None
 
 
 class TaskAccepted(TaskFact):
@@ -245,6 +248,10 @@ class TaskFulfilled(TaskFact):
     """What an answer promised has happened; or an assisting task is done."""
 
     TYPE: ClassVar[str] = "heed.request.fulfilled"
+
+    text_id: UUID | None = None
+    """A note on what was done."""
+    text_hash: str | None = None
 
 
 class TaskReminded(TaskFact):
