@@ -1,6 +1,7 @@
 """The account finds what is missing, doubled, or told in two ways."""
 
 import json
+from collections import Counter
 from uuid import UUID
 
 import pytest
@@ -64,12 +65,12 @@ def test_a_request_needs_one_status_and_a_holder_while_it_is_open(
     assert fault is None or fault in faults[0]
 
 
-def test_the_account_is_complete_only_if_both_sums_are_what_was_filed() -> None:
-    account = Account(2)
-    account.by_api[Status.CLOSED] = account.by_log[Status.CLOSED] = 2
-    assert account.is_complete
-    account.by_log[Status.CLOSED] = 1
-    assert not account.is_complete
-    account.by_log[Status.CLOSED] = 2
-    account.faults.append("request-001: not in the log")
-    assert not account.is_complete
+@pytest.mark.parametrize(
+    ("by_api", "by_log", "faults", "is_complete"),
+    [(2, 2, [], True), (2, 1, [], False), (1, 1, [], False), (2, 2, ["request-001: not in the log"], False)],
+)
+def test_the_account_is_complete_only_if_both_sums_are_what_was_filed(
+    by_api: int, by_log: int, faults: list[str], is_complete: bool
+) -> None:
+    account = Account(2, Counter({Status.CLOSED: by_api}), Counter({Status.CLOSED: by_log}), faults)
+    assert account.is_complete is is_complete

@@ -7,6 +7,7 @@ import phonenumbers
 import pytest
 import yaml
 
+from dispatch.files import FileKind, parse
 from shared.contracts.vocabulary import Category, Colour, Stage
 from shared.settings import ROOT
 
@@ -112,6 +113,12 @@ def test_each_category_is_routed_wherever_it_comes_from_and_served_by_somebody(c
     assert any(category in entry["services"] for entry in ORGANISATIONS.values())
 
 
+@pytest.mark.parametrize("kind", list(FileKind))
+def test_dispatch_takes_the_file(kind: FileKind) -> None:
+    content = parse(kind, (SAMPLE / f"{kind}.yaml").read_text(encoding="utf-8"))
+    assert content.version
+
+
 def test_clocks_are_those_of_the_domain() -> None:
     clocks = read("clocks.yaml")
     table = {
@@ -124,3 +131,5 @@ def test_clocks_are_those_of_the_domain() -> None:
         assert clocks["minutes"][stage] == dict(zip(Colour, minutes, strict=True))
     assert clocks["reminders_percent"] == [50, 80]
     assert clocks["nudge_every_minutes"] == {"red": 10, "yellow": 60, "green": 240}
+    assert clocks["escalate_percent"] == {"red": 100, "yellow": 150, "green": 150}
+    assert clocks["returns"] == {"per_organisation": 1, "in_all": 2}
