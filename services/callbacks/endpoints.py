@@ -85,7 +85,9 @@ def open_secrets(keyring: Keyring, endpoint_id: UUID, row: Any, now: datetime) -
 
 async def newest_secret(connection: Transaction, keyring: Keyring, endpoint_id: UUID, now: datetime) -> bytes:
     """The secret that an endpoint's owner is shown when it is made."""
-    row = await store.load_secrets(connection, endpoint_id)
+    row = await store.find_secrets(connection, endpoint_id)
+    if row is None:
+        raise NotFound
     return open_secrets(keyring, endpoint_id, row, now)[0]
 
 
@@ -150,7 +152,7 @@ async def change(
 
 
 async def _rotated(work: Work, keyring: Keyring, endpoint_id: UUID) -> dict[str, Any]:
-    old = await store.load_secrets(work.connection, endpoint_id)
+    old = await store.find_secrets(work.connection, endpoint_id)
     return {
         "secret": seal(keyring, endpoint_id, secrets.token_bytes(SECRET_BYTES)),
         "old_secret": old.secret,

@@ -25,6 +25,7 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 TEST_TYPE = "heed.webhook.test"
 PROVIDER_ID = UUID(int=1)
 """The city's message provider among the endpoints: sent to like any other; nobody sees or changes it there."""
+ERRORS = frozenset({"timeout", "unreachable", "protocol", "refused", "expired", "no_contact", "phone_unavailable"})
 THROTTLING = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -84,7 +85,7 @@ class Attempt:
     duration_ms: int
     status_code: int | None = None
     error: str | None = None
-    """`timeout`, `unreachable`, `protocol`, `refused`, `expired` or `no_contact`: never what the other side wrote."""
+    """One of ERRORS: never what the other side wrote."""
     retry_after: timedelta | None = None
 
     @property

@@ -286,10 +286,15 @@ async def save_endpoint(connection: Transaction, endpoint: Endpoint, **sealed: A
         await connection.execute(sa.update(endpoints).where(endpoints.c.id == endpoint.id).values(values))
 
 
-async def load_secrets(connection: Transaction, endpoint_id: UUID) -> Any:
-    """The row with the sealed secrets: secret, old_secret, old_secret_until."""
-    query = sa.select(endpoints.c.secret, endpoints.c.old_secret, endpoints.c.old_secret_until)
-    return (await connection.execute(query.where(endpoints.c.id == endpoint_id))).one()
+async def find_secrets(connection: Transaction, endpoint_id: UUID) -> Any:
+    """The row with the sealed secrets (secret, old_secret, old_secret_until); None without the endpoint."""
+    return (await load_secrets(connection, [endpoint_id])).get(endpoint_id)
+
+
+async def load_secrets(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Any]:
+    """For each of these endpoints the row with its sealed secrets."""
+    query = sa.select(endpoints.c.id, endpoints.c.secret, endpoints.c.old_secret, endpoints.c.old_secret_until)
+    return {row.id: row for row in await connection.execute(query.where(endpoints.c.id.in_(ids)))}
 
 
 async def delete_endpoint(connection: Transaction, endpoint_id: UUID) -> None:
@@ -307,9 +312,10 @@ async def add_notices(connection: Transaction, rows: Sequence[Mapping[str, Any]]
         await connection.execute(sa.insert(notices), [dict(row) for row in rows])
 
 
-async def load_notices(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Any]:
-    """The notices with these ids."""
-    return {row.id: row for row in await connection.execute(sa.select(notices).where(notices.c.id.in_(ids)))}
+async def load_notices(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Mapping[str, Any]]:
+    """The notices with these ids, as rows by column."""
+    rows = await connection.execute(sa.select(notices).where(notices.c.id.in_(ids)))
+    return {row["id"]: dict(row) for row in rows.mappings()}
 
 
 async def save_outcomes(connection: Transaction, outcomes: Mapping[UUID, str], now: datetime) -> None:
