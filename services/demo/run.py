@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -49,41 +50,51 @@ async def play() -> int:
     with tempfile.TemporaryDirectory(prefix="heed-demo-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # as root, PostgreSQL runs as an account that must be able to pass through
-        async with system(folder, clock) as (url, served):
+        async with system(folder, clock) as (url, stop):
             playing = asyncio.create_task(_play_city(url, folder, clock))
-            await asyncio.wait([playing, served], return_when=asyncio.FIRST_COMPLETED)
+            await _first(playing, asyncio.create_task(stop.wait()))
             if not playing.done():
-                playing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await playing
+                await _cancel(playing)
                 click.echo("Stopped.")
                 return STOPPED
             return playing.result()
 
 
 @asynccontextmanager
-async def system(folder: Path, clock: Clock) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
-    """A standalone Heed with all its state in `folder`: its address, and a task that ends when Ctrl-C is pressed."""
+async def system(folder: Path, clock: Clock) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A standalone Heed with all its state in `folder`: its address, and an event that is set by Ctrl-C."""
     settings = Settings(
         var=folder, port=0, city_dir=SAMPLE, dangerous_clock_rate=RATE,
         anonymous_calls_per_minute=PLENTY, resident_calls_per_minute=PLENTY, named_calls_per_minute=PLENTY,
     )  # fmt: skip
-    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    address: asyncio.Future[str] = loop.create_future()
 
     async def ready(url: str) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):  # instead of the server's: people stop before it does
+            loop.add_signal_handler(number, stop.set)
         address.set_result(url)
 
     served = asyncio.create_task(standalone.serve(settings, ready, clock))
-    waiting: list[asyncio.Future[Any]] = [served, address]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    if served.done():
-        served.result()
     try:
-        yield await address, served
+        await _first(served, address)
+        if served.done():
+            served.result()
+        yield await address, stop
     finally:
-        served.cancel()
-        with suppress(asyncio.CancelledError):
-            await served
+        await _cancel(served)
+
+
+async def _first(*waiting: asyncio.Future[Any]) -> None:
+    """Return when the first of them is done."""
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel it, and wait until it has tidied up."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _play_city(url: str, folder: Path, clock: Clock) -> int:
@@ -140,9 +151,10 @@ async def _live(city: City, filings: list[Filing], remote: Remote) -> None:
     loops = [city.agenda.run(), _follow(city, remote), _report(city), city.clock.sleep_until(OPENING + LASTS)]
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await _first(*tasks)
+        for task in tasks:
+            if task.done():
+                task.result()
     finally:
         for task in tasks:
             task.cancel()
