@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from services.gateway import shown, store, tail
 from services.gateway.limits import Limits
-from services.gateway.model import View
+from services.gateway.model import View, as_receipt
 from services.gateway.reading import Found, Reader, readable
 from services.gateway.words import CATEGORIES
 from shared.contracts.directory import Named
@@ -89,8 +89,8 @@ async def read_queue(
     wanted = _wanted(asked, caller)
     await parts.reader.catch_up(heed_seen)
     now = service.clock.now()
-    if asked.q and not asked.cursor:
-        named = await service.query(store.find_by_receipt, asked.q.strip().upper())
+    if asked.q and not asked.cursor and (receipt := as_receipt(asked.q)):
+        named = await service.query(store.find_by_receipt, receipt)
         if named and readable(caller, named):
             return Page(items=await _summaries(service, [named], caller, now))
     ended = [status for status in asked.status if status.is_ending]

@@ -37,6 +37,10 @@ class Json(UserDefinedType[str]):
         """The column's type."""
         return "JSONB"
 
+    def column_expression(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+        """Read as text: the driver would make objects of it, only for pydantic to make others of those."""
+        return sa.cast(column, sa.Text)
+
 
 principals = sa.Table(
     "principals",
