@@ -97,6 +97,8 @@ def parse_target(url: str) -> httpx2.URL:
         raise TargetRefused(f"The URL is longer than {LONGEST_URL} characters.")
     if target.scheme not in {"http", "https"} or not target.host:
         raise TargetRefused("The URL must begin with https:// and name a host.")
+    if not 0 < (target.port or HTTPS_PORT) < 65536:
+        raise TargetRefused("The port must be between 1 and 65535.")
     if target.userinfo or target.fragment:
         raise TargetRefused("Leave user, password and fragment out of the URL.")
     return target
