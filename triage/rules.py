@@ -1,0 +1,299 @@
+"""The rule files of triage: read, checked with errors that name the place, and made ready for use.
+
+The files are written for people (triage/rules/*.yaml). A rule that names a sign nobody defines, or a phrase that
+cannot be looked for, stops the start.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from shared.contracts.vocabulary import Category, Colour
+from triage.colours import ColourRule, Finding, Found, Grave, Soon, Table, findings
+from triage.signs import Hit, Phrase, Phrasebook
+
+FOLDER = Path(__file__).parent / "rules"
+POLICY = "triage-rules"
+"""The name under which the rules' version is announced."""
+CUES = ("denied", "past", "now", "over", "supposed")
+HASH_CHARACTERS = 8
+T = TypeVar("T", bound=BaseModel)
+
+
+class RulesInvalid(ValueError):
+    """A rule file is not as described; the message names the file and each place."""
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _by_name(kind: type[Grave] | type[Soon]) -> BeforeValidator:
+    names = {member.name.lower(): member for member in kind}
+    return BeforeValidator(lambda value: names.get(value, value))
+
+
+GraveName = Annotated[Grave, _by_name(Grave)]
+SoonName = Annotated[Soon, _by_name(Soon)]
+Minutes = Annotated[int, Field(gt=0, le=10_080)]
+
+
+class _Policy(_Checked):
+    version: str = Field(min_length=1)
+    review_minutes: dict[Colour, Minutes]
+    alarm_every_minutes: dict[Colour, Minutes]
+    colours: dict[GraveName, dict[SoonName, Colour]]
+    unknown: dict[Literal["plea", "other"], Colour]
+
+
+class _Measure(_Checked):
+    words: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class _Wording(_Checked):
+    zh: tuple[str, ...] = ()
+    en: tuple[str, ...] = ()
+
+
+class _Sign(_Wording):
+    measures: tuple[_Measure, ...] = ()
+    except_: tuple[str, ...] = Field(default=(), alias="except")
+    despite: frozenset[Literal["denied", "past", "over", "supposed", "topic"]] = frozenset()
+
+
+class _Derived(_Checked):
+    needs: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+
+
+class _Signs(_Checked):
+    signs: dict[str, _Sign]
+    groups: dict[str, tuple[str, ...]]
+    derived: dict[str, _Derived] = {}
+
+
+class _ColourRule(_Checked):
+    id: str
+    grave: GraveName
+    soon: SoonName
+    needs: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    same_sentence: bool = False
+    raised_by: tuple[str, ...] = ()
+    follows_deadline: bool = True
+    sure: bool = True
+    emergency: bool = False
+    category: Category | None = None
+
+
+class _Colours(_Checked):
+    rules: tuple[_ColourRule, ...]
+
+
+class _About(_Checked):
+    signs: dict[str, float] = {}
+    words: dict[float, tuple[str, ...]] = {}
+
+
+class _Categories(_Checked):
+    stated: float
+    asking: float = Field(ge=1)
+    least: float
+    categories: dict[Category, _About]
+
+
+class _Need(_Checked):
+    id: str
+    gives: str
+    needs: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+
+
+class _Needs(_Checked):
+    needs: tuple[_Need, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much signs and words speak for each category."""
+
+    stated: float
+    asking: float
+    least: float
+    signs: Mapping[str, tuple[tuple[Category, float], ...]]
+    words: Mapping[str, tuple[Category, float]]
+    """By the name under which the phrasebook finds them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Everything triage decides by, ready for use; the same for every text until the version changes."""
+
+    version: str
+    zone: ZoneInfo
+    phrasebook: Phrasebook = field(repr=False)
+    colour_rules: tuple[ColourRule, ...] = field(repr=False)
+    table: Table
+    unknown: Mapping[str, Colour]
+    weights: Weights = field(repr=False)
+    needs: tuple[_Need, ...]
+    groups: Mapping[str, tuple[str, ...]] = field(repr=False)
+    derived: Mapping[str, _Derived] = field(repr=False)
+    review_minutes: Mapping[Colour, int]
+    alarm_every_minutes: Mapping[Colour, int]
+
+    def complete(self, found: dict[str, list[Hit]]) -> Found:
+        """What was found, with the groups and combinations that follow from it."""
+        for group, members in self.groups.items():
+            hits = [hit for member in members for hit in found.get(member, ())]
+            if hits:
+                found[group] = hits
+        for name, derived in self.derived.items():
+            if all(each in found for each in derived.needs) and not any(each in found for each in derived.unless):
+                found[name] = [found[each][0] for each in derived.needs]
+        return found
+
+    def findings(self, found: Found, by_deadline: Soon) -> list[Finding]:
+        """What the colour rules give, the most urgent first."""
+        return findings(found, self.colour_rules, self.table, by_deadline)
+
+
+def load(zone: ZoneInfo, folder: Path = FOLDER) -> Rules:
+    """The rules in a folder; raises RulesInvalid. `zone` is the city's: days in texts are days there."""
+    sources = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"))}
+    policy = _parsed(_Policy, "policy", sources)
+    signs = _parsed(_Signs, "signs", sources)
+    cues = _parsed_cues(sources)
+    colours = _parsed(_Colours, "colours", sources)
+    categories = _parsed(_Categories, "categories", sources)
+    needs = _parsed(_Needs, "needs", sources)
+    _check_names(signs, colours, categories, needs)
+    phrases = [*_sign_phrases(signs), *_cue_phrases(cues), *_category_phrases(categories)]
+    try:
+        book = Phrasebook(phrases, {name: frozenset(sign.despite) for name, sign in signs.signs.items()})
+    except ValueError as wrong:
+        raise RulesInvalid(f"a phrase cannot be looked for: {wrong}") from wrong
+    content = hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in sorted(sources.items())).encode())
+    return Rules(
+        version=f"{policy.version}+{content.hexdigest()[:HASH_CHARACTERS]}",
+        zone=zone,
+        phrasebook=book,
+        colour_rules=tuple(ColourRule(**rule.model_dump()) for rule in colours.rules),
+        table=policy.colours,
+        unknown=policy.unknown,
+        weights=_weights(categories),
+        needs=needs.needs,
+        groups=signs.groups,
+        derived=signs.derived,
+        review_minutes=policy.review_minutes,
+        alarm_every_minutes=policy.alarm_every_minutes,
+    )
+
+
+def _read(name: str, sources: Mapping[str, str]) -> Any:
+    if name not in sources:
+        raise RulesInvalid(f"{name}.yaml is missing")
+    try:
+        return yaml.safe_load(sources[name])
+    except yaml.YAMLError as wrong:
+        raise RulesInvalid(f"{name}.yaml is not YAML: {wrong}") from wrong
+
+
+def _parsed(model: type[T], name: str, sources: Mapping[str, str]) -> T:
+    try:
+        return model.model_validate(_read(name, sources))
+    except ValidationError as wrong:
+        raise RulesInvalid(f"{name}.yaml: {_places(wrong)}") from wrong
+
+
+def _parsed_cues(sources: Mapping[str, str]) -> dict[str, _Wording]:
+    read = _read("cues", sources)
+    if not isinstance(read, dict) or set(read) != set(CUES):
+        raise RulesInvalid(f"cues.yaml must have exactly the keys {', '.join(CUES)}")
+    try:
+        return {cue: _Wording.model_validate(wording) for cue, wording in read.items()}
+    except ValidationError as wrong:
+        raise RulesInvalid(f"cues.yaml: {_places(wrong)}") from wrong
+
+
+def _places(wrong: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in wrong.errors())
+
+
+def _check_names(signs: _Signs, colours: _Colours, categories: _Categories, needs: _Needs) -> None:
+    """Every sign that is spoken of must be defined; every rule has an id of its own."""
+    known = set(signs.signs) | set(signs.groups) | set(signs.derived)
+    wrong = [
+        f"{where} speaks of {name!r}, which signs.yaml does not define"
+        for where, name in _spoken_of(signs, colours, categories, needs)
+        if name not in known
+    ]
+    ids = [rule.id for rule in colours.rules]
+    wrong += [f"colours.yaml has the rule {name!r} twice" for name in sorted({i for i in ids if ids.count(i) > 1})]
+    wrong += [
+        f"categories.yaml: {category.value} is missing" for category in set(Category) - set(categories.categories)
+    ]
+    if wrong:
+        raise RulesInvalid("; ".join(wrong))
+
+
+def _spoken_of(signs: _Signs, colours: _Colours, categories: _Categories, needs: _Needs) -> Iterator[tuple[str, str]]:
+    for group, members in signs.groups.items():
+        yield from ((f"group {group}", member) for member in members)
+    for name, derived in signs.derived.items():
+        yield from ((f"derived {name}", each) for each in (*derived.needs, *derived.unless))
+    for rule in colours.rules:
+        used = (*rule.needs, *rule.one_of, *rule.unless, *rule.raised_by)
+        yield from ((f"rule {rule.id}", each) for each in used)
+    for category, about in categories.categories.items():
+        yield from ((f"category {category.value}", each) for each in about.signs)
+    for need in needs.needs:
+        yield from ((f"need {need.id}", each) for each in (*need.needs, *need.one_of))
+
+
+def _sign_phrases(signs: _Signs) -> Iterator[Phrase]:
+    for name, sign in signs.signs.items():
+        yield from (Phrase(name, words) for words in (*sign.zh, *sign.en))
+        yield from (Phrase(name, m.words, m.at_least, m.at_most) for m in sign.measures)
+        yield from (Phrase(f"!{name}", words) for words in sign.except_)
+
+
+def _cue_phrases(cues: Mapping[str, _Wording]) -> Iterator[Phrase]:
+    for cue, wording in cues.items():
+        yield from (Phrase(f"cue.{cue}", words) for words in (*wording.zh, *wording.en))
+
+
+def _word_name(category: Category, weight: float) -> str:
+    return f"word.{category.value}.{weight:g}"
+
+
+def _category_phrases(categories: _Categories) -> Iterator[Phrase]:
+    for category, about in categories.categories.items():
+        for weight, words in about.words.items():
+            yield from (Phrase(_word_name(category, weight), word) for word in words)
+
+
+def _weights(categories: _Categories) -> Weights:
+    signs: dict[str, list[tuple[Category, float]]] = {}
+    words = {}
+    for category, about in categories.categories.items():
+        for name, weight in about.signs.items():
+            signs.setdefault(name, []).append((category, weight))
+        for weight in about.words:
+            words[_word_name(category, weight)] = (category, weight)
+    return Weights(
+        stated=categories.stated,
+        asking=categories.asking,
+        least=categories.least,
+        signs={name: tuple(weights) for name, weights in signs.items()},
+        words=words,
+    )
