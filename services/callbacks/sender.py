@@ -186,14 +186,14 @@ class Sender:
         after = dict(before)
         settled = []
         for delivery, attempt in sorted(outcomes, key=lambda outcome: outcome[1].at):
-            if delivery.id in ours and delivery.endpoint_id in after:
+            if (delivery.id, delivery.lease) in ours and delivery.endpoint_id in after:
                 one = self._settle(delivery, attempt)
                 settled.append(one)
                 after[delivery.endpoint_id] = after[delivery.endpoint_id].after(attempt, one.due_at)
         await queue.settle(work.connection, settled)
         await self._save_endpoints(work, before, after)
         await self._say(work, settled)
-        return [delivery.id in ours for delivery in taken]
+        return [(delivery.id, delivery.lease) in ours for delivery in taken]
 
     def _settle(self, delivery: Taken, attempt: Attempt) -> Settled:
         again = (
