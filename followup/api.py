@@ -1,12 +1,13 @@
 """The HTTP door of followup: ratings, call-backs, figures, alarms."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from followup import figures, handlers, store
 from followup.handlers import AttemptKept, RatingKept, Word
@@ -31,7 +32,16 @@ COMMENT_CHARACTERS = 2000
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
 Mark = Annotated[int | None, Field(ge=1, le=5, description="5 is best.")]
-Words = Annotated[str | None, Field(max_length=COMMENT_CHARACTERS)]
+
+
+def _plain(words: str | None) -> str | None:
+    """Words without control characters other than line ends and tabs, which no text may hold."""
+    if words and any(unicodedata.category(sign) == "Cc" and sign not in "\n\r\t" for sign in words):
+        raise ValueError("must not hold control characters other than line ends and tabs")
+    return words
+
+
+Words = Annotated[str | None, Field(max_length=COMMENT_CHARACTERS), AfterValidator(_plain)]
 
 
 # Rating
