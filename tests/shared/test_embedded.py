@@ -17,7 +17,7 @@ from shared.embedded import EmbeddedPostgres, ensure_database
 from shared.programs import NoEmbeddedPostgres, find_programs, reachable_programs, server_account
 
 STARTS_AND_DIES = """
-import asyncio, os, signal, sys
+import os, signal, sys, uvloop
 from pathlib import Path
 from shared.embedded import EmbeddedPostgres
 
@@ -26,7 +26,7 @@ async def main() -> None:
     await server.ensure_database("kept", "secret")
     os.kill(os.getpid(), signal.SIGKILL)
 
-asyncio.run(main())
+uvloop.run(main())
 """
 
 
