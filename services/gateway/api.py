@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.gateway import shown, store, tail
 from services.gateway.limits import Limits
@@ -68,6 +68,8 @@ async def read_request(found: Visible, caller: Caller, service: Here) -> shown.R
 
 class Asked(BaseModel):
     """What of the queue is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
 
     status: list[Status] = []
     colour: list[Colour] = []

@@ -277,35 +277,37 @@ async def find_by_receipt(connection: Transaction, receipt: str) -> View | None:
 async def list_queue(
     connection: Transaction, wanted: Wanted, now: datetime, after: Sequence[Any] | None, limit: int
 ) -> list[View]:
-    """Open requests, the most urgent first: by colour, then by what is due next, then by receipt.
+    """Open requests, the most urgent first: by colour, then by what is due next, then by when they were received."""
+    rows = await connection.execute(queue_page(wanted, now, after, limit))
+    return [VIEWS.validate_json(body) for body in rows.scalars()]
 
-    What it costs grows with the number of open requests at most, not with the history: the index holds the open ones
-    alone, and `words` is sought in their texts one by one.
+
+def queue_page(wanted: Wanted, now: datetime, after: Sequence[Any] | None, limit: int) -> sa.Select[Any]:
+    """The query of a page.
+
+    What it costs grows with the number of open requests at most, not with the history: its index holds the open ones
+    alone, and `words` are sought in their texts one by one.
     """
     r = requests.c
-    order = sa.tuple_(r.urgency, r.due_at, r.received_at, r.id)
-    query = sa.select(r.body).where(r.is_open, *_conditions(wanted, now)).limit(limit)
-    if after:
-        query = query.where(order > sa.tuple_(*(sa.bindparam(None, v, c.type) for v, c in _pairs(order, after))))
-    rows = await connection.execute(query.order_by(*order.clauses))
-    return [VIEWS.validate_json(body) for body in rows.scalars()]
+    order = (r.urgency, r.due_at, r.received_at, r.id)
+    query = sa.select(r.body).where(r.is_open, *_conditions(wanted, now)).order_by(*order).limit(limit)
+    return query.where(sa.tuple_(*order) > _place(order, after)) if after else query
 
 
 async def list_ended(
     connection: Transaction, wanted: Wanted, now: datetime, after: Sequence[Any] | None, limit: int
 ) -> list[View]:
     """Requests that ended in the one status wanted, the newest first."""
-    r = requests.c
-    order = sa.tuple_(r.received_at, r.id)
-    query = sa.select(r.body).where(~r.is_open, *_conditions(wanted, now)).limit(limit)
+    order = (requests.c.received_at, requests.c.id)
+    query = sa.select(requests.c.body).where(~requests.c.is_open, *_conditions(wanted, now)).limit(limit)
     if after:
-        query = query.where(order < sa.tuple_(*(sa.bindparam(None, v, c.type) for v, c in _pairs(order, after))))
-    rows = await connection.execute(query.order_by(*(column.desc() for column in order.clauses)))
+        query = query.where(sa.tuple_(*order) < _place(order, after))
+    rows = await connection.execute(query.order_by(*(column.desc() for column in order)))
     return [VIEWS.validate_json(body) for body in rows.scalars()]
 
 
-def _pairs(order: Any, after: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
-    return zip(after, order.clauses, strict=True)
+def _place(order: Sequence[sa.Column[Any]], after: Sequence[Any]) -> sa.Tuple:
+    return sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(after, order, strict=True)))
 
 
 def queue_place(view: View) -> tuple[int, datetime, datetime, UUID]:

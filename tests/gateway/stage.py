@@ -81,7 +81,7 @@ def echo() -> FastAPI:
 
 @asynccontextmanager
 async def gateway_with(
-    postgres: PostgresServer, upstreams: dict[str, ASGIApp] | None, **values: Any
+    postgres: PostgresServer, upstreams: dict[str, ASGIApp], **values: Any
 ) -> AsyncIterator[Gateway]:
     """A gateway in front of these services."""
 

@@ -107,7 +107,7 @@ async def test_a_body_of_unstated_length_has_the_same_limit(gateway: Gateway, ki
 
 
 async def test_a_length_that_is_no_number_is_refused(gateway: Gateway) -> None:
-    async with gateway.client(**{"content-length": "-1"}) as client:
+    async with gateway.caller(None, **{"content-length": "-1"}) as client:
         assert (await client.post("/v1/requests", content=b"x")).status_code == 413
 
 
