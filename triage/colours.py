@@ -11,9 +11,11 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
-from shared.contracts.vocabulary import Colour
+from shared.contracts.vocabulary import Category, Colour
 from triage.signs import Hit
 
+QUIET = ("question", "offer", "administration", "complaint_words", "thanks_over")
+"""Signs of a text that calls for an answer, not for help."""
 DAYS_AHEAD = 3
 """A basic need within so many days is yellow."""
 
@@ -55,7 +57,7 @@ class ColourRule:
     follows_deadline: bool = True
     sure: bool = True
     emergency: bool = False
-    category: str | None = None
+    category: Category | None = None
     """What the request is about where this rule fits, whatever its words weigh."""
 
 
@@ -127,3 +129,20 @@ def _within_one_sentence(rule: ColourRule, found: Found) -> tuple[Hit, ...] | No
 def higher(one: Colour, other: Colour) -> Colour:
     """The more urgent of two."""
     return one if one.rank >= other.rank else other
+
+
+def verdict(
+    findings: Sequence[Finding], found: Found, unknown: Mapping[bool, Colour], *, set_aside: bool
+) -> tuple[Colour, str]:
+    """The colour, and why it is unsure (empty where it is not).
+
+    `set_aside`: a danger was named, but as over or feared. `unknown` is the colour where no rule fits.
+    """
+    if not findings:
+        quiet = any(name in found for name in QUIET)
+        colour = unknown["plea" in found and not quiet]
+        return colour, "" if quiet and not set_aside else "nothing-recognised"
+    colour = findings[0].colour
+    if not any(each.rule.sure for each in findings if each.colour is colour):
+        return colour, "doubtful-rule"
+    return colour, "danger-set-aside" if set_aside and colour is Colour.GREEN else ""

@@ -9,15 +9,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.contracts.requests import Reason
-from shared.contracts.vocabulary import Category, Colour, Decider, Language
-from triage.colours import Finding, Found, higher, soon_by
+from shared.contracts import Event, Fact
+from shared.contracts.life import Life, fold
+from shared.contracts.requests import Reason, RequestReceived, RequestTriaged, TaskAssigned
+from shared.contracts.vocabulary import ENDINGS, Category, Colour, Decider, Language, Status
+from shared.identity import HANDLERS, OVERSIGHT, Kind, Principal, may_read
+from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflict
+from triage.colours import Finding, Found, higher, soon_by, verdict
 from triage.deadlines import Deadline, find_deadline
 from triage.rules import Rules
 from triage.signs import Hit, Standing
 
 MOST_REASONS = 12
 TRANSPORT = "transport"
+READERS = OVERSIGHT | HANDLERS | {Kind.GRID_WORKER}
+"""Who may read the assessments of a request that is theirs to see."""
+MOST_COST = 9
 RAISED = {Colour.GREEN: Colour.YELLOW, Colour.YELLOW: Colour.RED, Colour.RED: Colour.RED}
 
 
@@ -51,7 +58,7 @@ class Assessment:
 
     @property
     def cost(self) -> int:
-        """How dear a mistake would be: the review queue is worked from the dearest down."""
+        """How dear a mistake would be, 0 to MOST_COST: the review queue is worked from the dearest down."""
         return 4 * self.emergency + 2 * self.colour.rank + self.vulnerable
 
     def says_the_same(self, other: "Assessment") -> bool:
@@ -91,13 +98,20 @@ def assess(
 class _Read:
     """All texts of a request, read together: hits are told apart by the text they are in."""
 
+    texts: Sequence[Text]
     found: dict[str, list[Hit]] = field(default_factory=dict)
-    source: dict[int, Text] = field(default_factory=dict)
-    """Of each hit, by its identity."""
     deadline: Deadline | None = None
     deadline_text: Text | None = None
     set_aside: bool = False
-    """A danger was named, but as over, denied or feared."""
+    """A danger was named, but as over or feared."""
+
+    def words(self, hit: Hit) -> str:
+        """The words of a hit."""
+        return self.texts[hit.text].text[hit.start : hit.end]
+
+    def reason(self, rule: str, gives: str, hit: Hit) -> Reason:
+        """The reason that a rule found in these words."""
+        return Reason(rule=rule, gives=gives, text_id=self.texts[hit.text].id, start=hit.start, end=hit.end)
 
 
 def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
@@ -108,11 +122,12 @@ def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
     deadline = read.deadline.at if read.deadline else None
     by_deadline = soon_by(deadline, (read.deadline_text or newest).filed_at, rules.zone)
     findings = rules.findings(found, by_deadline)
-    colour, unsure, colour_reasons = _colour(findings, found, read, rules)
+    colour, unsure = verdict(findings, found, rules.unknown, set_aside=read.set_aside)
+    colour_reasons = _colour_reasons(findings, read)
     if deadline and deadline < newest.received_at:
         colour = RAISED[colour]
         colour_reasons = [Reason(rule="deadline-missed", gives=colour.value), *colour_reasons]
-    category, category_reasons = _category(findings, found, texts, read, rules)
+    category, category_reasons = _category(findings, found, read, rules)
     needs, need_reasons = _needs(category, found, read, rules)
     reasons = [*colour_reasons, *_deadline_reasons(read), *category_reasons, *need_reasons]
     if unsure:
@@ -137,18 +152,17 @@ def review_due_at(colour: Colour, received_at: datetime, rules: Rules) -> dateti
 
 
 def _read(texts: Sequence[Text], rules: Rules) -> _Read:
-    read = _Read()
+    read = _Read(texts)
     danger = {name for rule in rules.colour_rules if rule.emergency for name in rule.needs}
     sentences = 0
-    for text in texts:
+    for number, text in enumerate(texts):
         reading = rules.phrasebook.read(text.text)
         last = 0
         for hit in reading.hits:
             last = max(last, hit.sentence)
             if hit.standing is Standing.STANDS:
-                placed = replace(hit, sentence=hit.sentence + sentences) if sentences else hit
+                placed = replace(hit, sentence=hit.sentence + sentences, text=number) if number else hit
                 read.found.setdefault(hit.name, []).append(placed)
-                read.source[id(placed)] = text
             elif hit.name in danger and hit.standing is not Standing.DENIED:
                 read.set_aside = True
         sentences += last + 1
@@ -158,74 +172,24 @@ def _read(texts: Sequence[Text], rules: Rules) -> _Read:
     return read
 
 
-def _reason(rule: str, gives: str, hit: Hit, read: _Read) -> Reason:
-    text = read.source.get(id(hit))
-    return Reason(rule=rule, gives=gives, text_id=text.id if text else None, start=hit.start, end=hit.end)
+def _colour_reasons(findings: list[Finding], read: _Read) -> list[Reason]:
+    """Why the colour: every rule that gives the highest, with its words."""
+    reasons: list[Reason] = []
+    for finding in findings:
+        if finding.colour is findings[0].colour:
+            reasons += [read.reason(finding.rule.id, finding.colour.value, hit) for hit in finding.hits[:3]]
+            reasons += [read.reason(finding.rule.id, "vulnerable", hit) for hit in finding.raised]
+    return reasons[: MOST_REASONS - 6]
 
 
-def _colour(findings: list[Finding], found: Found, read: _Read, rules: Rules) -> tuple[Colour, str, list[Reason]]:
-    """The colour, why it is unsure (or nothing), and the reasons."""
-    deciding = [each for each in findings if findings and each.colour is findings[0].colour]
-    if not deciding:
-        colour = rules.unknown["plea" if "plea" in found else "other"]
-        quiet = any(name in found for name in ("question", "offer", "administration", "complaint_words", "thanks_over"))
-        if "plea" in found and quiet:
-            colour = min(colour, rules.unknown["other"], key=lambda each: each.rank)
-        return colour, "" if quiet and not read.set_aside else "nothing-recognised", []
-    colour = deciding[0].colour
-    unsure = "" if any(each.rule.sure for each in deciding) else "doubtful-rule"
-    if not unsure and colour is Colour.GREEN and read.set_aside:
-        unsure = "danger-set-aside"
-    reasons = []
-    for finding in deciding:
-        reasons += [_reason(finding.rule.id, colour.value, hit, read) for hit in finding.hits[:3]]
-        reasons += [_reason(finding.rule.id, "vulnerable", hit, read) for hit in finding.raised]
-    return colour, unsure, reasons[: MOST_REASONS - 6]
-
-
-def _category(
-    findings: list[Finding], found: Found, texts: Sequence[Text], read: _Read, rules: Rules
-) -> tuple[Category, list[Reason]]:
-    """The heaviest category, or the one that a deciding rule names."""
+def _category(findings: list[Finding], found: Found, read: _Read, rules: Rules) -> tuple[Category, list[Reason]]:
+    """The category that a deciding rule names, or the heaviest."""
     for finding in findings:
         if finding.rule.category and finding.colour is findings[0].colour:
-            named = Category(finding.rule.category)
-            return named, [_reason(finding.rule.id, named.value, finding.hits[0], read)]
-    weights = _weights(found, texts, read, rules)
-    if not weights or max(sum(each.values()) for each in weights.values()) < rules.weights.least:
-        return Category.OTHER, []
-    order = list(Category)
-    best = max(weights, key=lambda category: (sum(weights[category].values()), -order.index(category)))
-    heaviest = sorted(weights[best].items(), key=lambda item: -item[1])[:3]
-    hits = {_words(hit, read): hit for hits in found.values() for hit in hits}
-    return best, [_reason("words", best.value, hits[words], read) for words, _ in heaviest if words in hits]
-
-
-def _words(hit: Hit, read: _Read) -> str:
-    text = read.source.get(id(hit))
-    return text.text[hit.start : hit.end] if text else ""
-
-
-def _weights(found: Found, texts: Sequence[Text], read: _Read, rules: Rules) -> dict[Category, dict[str, float]]:
-    """What each word weighs for each category; a word counts once, more in a sentence that asks for something."""
-    asking = {hit.sentence for hit in found.get("plea", ())}
-    weights: dict[Category, dict[str, float]] = {}
-    for name, hits in found.items():
-        if name in rules.weights.words:
-            speaks: tuple[tuple[Category, float], ...] = (rules.weights.words[name],)
-        else:
-            speaks = rules.weights.signs.get(name, ())
-            hits = hits[:1]  # noqa: PLW2901 a sign speaks once, in however many words
-        for category, weight in speaks:
-            of = weights.setdefault(category, {})
-            for hit in hits:
-                words = _words(hit, read)
-                heavier = weight * (rules.weights.asking if hit.sentence in asking else 1)
-                of[words] = max(of.get(words, 0.0), heavier)
-    stated = next((text.stated_category for text in reversed(texts) if text.stated_category), None)
-    if stated:
-        weights.setdefault(stated, {})["\0stated"] = rules.weights.stated
-    return weights
+            return finding.rule.category, [read.reason(finding.rule.id, finding.rule.category.value, finding.hits[0])]
+    stated = next((text.stated_category for text in reversed(read.texts) if text.stated_category), None)
+    category, speaking = rules.weights.heaviest(found, read.words, stated)
+    return category, [read.reason("words", category.value, hit) for hit in speaking]
 
 
 def _needs(category: Category, found: Found, read: _Read, rules: Rules) -> tuple[tuple[str, ...], list[Reason]]:
@@ -236,7 +200,7 @@ def _needs(category: Category, found: Found, read: _Read, rules: Rules) -> tuple
             continue
         one = [found[name][0] for name in need.one_of if name in found]
         if one and all(name in found for name in need.needs):
-            reasons[need.gives] = _reason(need.id, need.gives, one[0], read)
+            reasons[need.gives] = read.reason(need.id, need.gives, one[0])
     return tuple(reasons), list(reasons.values())
 
 
@@ -322,3 +286,114 @@ def overridden(before: Assessment, override: Override) -> Assessment:
         review_due_at=None,
         decided_by=Decider.PERSON,
     )
+
+
+# A request's place in triage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What triage knows of a request: where it stands by the log, who may read it, what was decided last."""
+
+    request_id: UUID
+    status: Status = Status.RECEIVED
+    area: str | None = None
+    organisations: frozenset[str] = frozenset()
+    """Those that have or had a task."""
+    revision: int = 0
+    current: Assessment | None = None
+    person_decided: bool = False
+    """Whether any revision was a person's: the machine then only raises to red."""
+    alarms: int = 0
+    """How many alarms the review that is open has raised."""
+
+    @property
+    def has_ended(self) -> bool:
+        """True where there is nothing to triage any more."""
+        return self.status in ENDINGS
+
+    @property
+    def awaits_review(self) -> bool:
+        """True where a person is asked to confirm."""
+        return not self.has_ended and self.current is not None and self.current.unsure
+
+    def hear(self, event: Event[Fact]) -> "Case":
+        """After the log brought a fact; the status follows the one table that all services fold by."""
+        fact = event.fact
+        case = self
+        if isinstance(fact, RequestReceived):
+            case = replace(case, area=fact.area)
+        elif isinstance(fact, TaskAssigned):
+            case = replace(case, organisations=case.organisations | {fact.organisation})
+        life = Life(
+            request_id=case.request_id,
+            status=case.status,
+            received_at=event.time,
+            changed_at=event.time,
+            holder=None,
+            receipt="",
+        )
+        return replace(case, status=fold(life, event).status)
+
+    def decide(self, assessment: Assessment) -> "Case":
+        """With a new assessment as the next revision."""
+        return replace(
+            self,
+            revision=self.revision + 1,
+            current=assessment,
+            person_decided=self.person_decided or assessment.decided_by is Decider.PERSON,
+        )
+
+
+def after_text(case: Case, texts: Sequence[Text], rules: Rules) -> Case:
+    """The case once the last of `texts` was read; the same one where nothing that matters changed."""
+    if case.has_ended:
+        return case
+    if case.current is None:
+        return case.decide(assess_all(texts, rules))
+    after = amended(case.current, texts, rules, person_decided=case.person_decided)
+    return case if after.says_the_same(case.current) else case.decide(after)
+
+
+def triaged(case: Case) -> RequestTriaged:
+    """The fact that states the present assessment; raises NotInThisState where there is none."""
+    a = assessment_of(case)
+    return RequestTriaged(
+        revision=case.revision,
+        category=a.category,
+        colour=a.colour,
+        deadline=a.deadline,
+        needs=a.needs,
+        emergency=a.emergency,
+        decided_by=a.decided_by,
+        unsure=a.unsure,
+        review_due_at=a.review_due_at,
+        reasons=a.reasons,
+        policy_version=a.policy_version,
+    )
+
+
+def assessment_of(case: Case) -> Assessment:
+    """The present assessment; raises NotInThisState where the request was not triaged yet."""
+    if case.current is None:
+        raise NotInThisState("This request was not triaged yet. Try again in a moment.", state=case.status.value)
+    return case.current
+
+
+def permit(caller: Principal, case: Case | None, kinds: frozenset[Kind]) -> Case:
+    """The case; raises NotFound for who may not see it, Forbidden for who may see it and is of no such kind."""
+    if case is None or not may_read(caller, case.request_id, case.area, case.organisations):
+        raise NotFound
+    if caller.kind not in kinds:
+        raise Forbidden
+    return case
+
+
+def override(case: Case, decision: Override, revision: int) -> Case:
+    """The case after a person's word on `revision`; raises RevisionConflict or NotInThisState."""
+    if case.has_ended:
+        raise NotInThisState("The request has ended: there is nothing to triage.", state=case.status.value)
+    before = assessment_of(case)
+    if revision != case.revision:
+        raise RevisionConflict(revision=case.revision)
+    return replace(case.decide(overridden(before, decision)), alarms=0)

@@ -5,7 +5,7 @@ cannot be looked for, stops the start.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -23,6 +23,8 @@ POLICY = "triage-rules"
 """The name under which the rules' version is announced."""
 CUES = ("denied", "past", "now", "over", "supposed")
 HASH_CHARACTERS = 8
+LOUDEST = 3
+"""Words that are named as the reason for a category."""
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -44,12 +46,17 @@ SoonName = Annotated[Soon, _by_name(Soon)]
 Minutes = Annotated[int, Field(gt=0, le=10_080)]
 
 
+class _Unknown(_Checked):
+    plea: Colour
+    other: Colour
+
+
 class _Policy(_Checked):
     version: str = Field(min_length=1)
     review_minutes: dict[Colour, Minutes]
     alarm_every_minutes: dict[Colour, Minutes]
     colours: dict[GraveName, dict[SoonName, Colour]]
-    unknown: dict[Literal["plea", "other"], Colour]
+    unknown: _Unknown
 
 
 class _Measure(_Checked):
@@ -133,6 +140,34 @@ class Weights:
     words: Mapping[str, tuple[Category, float]]
     """By the name under which the phrasebook finds them."""
 
+    def heaviest(
+        self, found: Found, words_of: Callable[[Hit], str], stated: Category | None
+    ) -> tuple[Category, list[Hit]]:
+        """The category that weighs most, and the hits that speak for it loudest; `other` where none is heavy enough.
+
+        A word counts once, more in a sentence that asks for something; a sign speaks once, in however many words.
+        """
+        asking = {(hit.text, hit.sentence) for hit in found.get("plea", ())}
+        speaking: dict[Category, dict[str, tuple[float, Hit]]] = {}
+        for name, hits in found.items():
+            word = self.words.get(name)
+            for category, weight in (word,) if word else self.signs.get(name, ()):
+                of = speaking.setdefault(category, {})
+                for hit in hits if word else hits[:1]:
+                    heavy = weight * (self.asking if (hit.text, hit.sentence) in asking else 1)
+                    words = words_of(hit)
+                    if words not in of or of[words][0] < heavy:
+                        of[words] = (heavy, hit)
+        totals = {category: sum(heavy for heavy, _ in of.values()) for category, of in speaking.items()}
+        if stated:
+            totals[stated] = totals.get(stated, 0) + self.stated
+        order = list(Category)
+        best = max(totals, key=lambda category: (totals[category], -order.index(category)), default=Category.OTHER)
+        if totals.get(best, 0) < self.least:
+            return Category.OTHER, []
+        loudest = sorted(speaking.get(best, {}).values(), key=lambda each: -each[0])[:LOUDEST]
+        return best, [hit for _, hit in loudest]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -143,7 +178,8 @@ class Rules:
     phrasebook: Phrasebook = field(repr=False)
     colour_rules: tuple[ColourRule, ...] = field(repr=False)
     table: Table
-    unknown: Mapping[str, Colour]
+    unknown: Mapping[bool, Colour]
+    """Where no rule fits: by whether somebody calls for help."""
     weights: Weights = field(repr=False)
     needs: tuple[_Need, ...]
     groups: Mapping[str, tuple[str, ...]] = field(repr=False)
@@ -189,7 +225,7 @@ def load(zone: ZoneInfo, folder: Path = FOLDER) -> Rules:
         phrasebook=book,
         colour_rules=tuple(ColourRule(**rule.model_dump()) for rule in colours.rules),
         table=policy.colours,
-        unknown=policy.unknown,
+        unknown={True: policy.unknown.plea, False: policy.unknown.other},
         weights=_weights(categories),
         needs=needs.needs,
         groups=signs.groups,

@@ -38,6 +38,7 @@ _NUMBER = re.compile(numerals.PATTERN)
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _TOPIC = re.compile(r"#[^#\s]{1,30}#")
 """A hashtag names what others talk of too: it says nothing of this person."""
+_GAP_LATIN = rf"(?:[ ,]{{1,3}}[\w'-]{{1,24}}+){{0,{GAP_WORDS}}}?[ ,]{{0,3}}"
 _GAP = rf"[^。!?;\n]{{0,{GAP_CHARACTERS}}}?"
 _LIST = re.compile(r"[^,、]{0,8}(?:、[^,、]{1,8}){0,8}(?:、|和|或|及)[^,、]{0,2}")
 
@@ -70,6 +71,8 @@ class Hit:
     end: int
     sentence: int
     standing: Standing = Standing.STANDS
+    text: int = 0
+    """In which of several texts that are read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +148,7 @@ class _Search:
 
 def _runs_on(text: str, end: int) -> bool:
     """Whether a Latin word goes on over `end`: `cat` is not found in `category`."""
-    return (
-        text[end - 1].isascii()
-        and text[end - 1].isalnum()
-        and text[end : end + 1].isascii()
-        and text[end : end + 1].isalnum()
-    )
+    return all(each.isascii() and each.isalnum() for each in (text[end - 1], text[end : end + 1]))
 
 
 def _search(phrase: Phrase) -> _Search:
@@ -161,7 +159,7 @@ def _search(phrase: Phrase) -> _Search:
     if words.count("..") > MOST_GAPS:
         raise ValueError(f"{phrase.words!r} has more than {MOST_GAPS} gaps")
     spoken = words.isascii()
-    gap = rf"(?:[ ,]{{1,3}}[\w'-]{{1,24}}+){{0,{GAP_WORDS}}}?[ ,]{{0,3}}" if spoken else _GAP
+    gap = _GAP_LATIN if spoken else _GAP
     count = numerals.PATTERN_EN if spoken else numerals.PATTERN
     source = ""
     for part in re.split(r"( ?\.\. ?|[#(|)])", words):
@@ -283,7 +281,6 @@ def _start(hit: Hit) -> int:
 
 def _standing(text: str, hit: Hit, cues: list[Hit], clauses: list[int], despite: frozenset[str]) -> Standing:
     """How the nearest cues let the hit stand. A cue inside the hit is part of what it says."""
-    clause = bisect_right(clauses, hit.start)
     place = bisect_left(cues, hit.start, key=_start)
     near = cues[max(0, place - NEAR) : place + NEAR]
     outside = [c for c in near if c.sentence == hit.sentence and not (c.start < hit.end and hit.start < c.end)]
@@ -291,21 +288,27 @@ def _standing(text: str, hit: Hit, cues: list[Hit], clauses: list[int], despite:
         kind = cue.name.removeprefix("cue.")
         if kind in despite:
             continue
-        if cue.end <= hit.start:
-            if bisect_right(clauses, cue.start) == clause:
-                if kind == "denied" and _reaches(text[cue.end : hit.start]):
-                    return Standing.DENIED
-                if kind == "supposed":
-                    return Standing.SUPPOSED
-            if kind == "past" and not _back_to_now(cue, hit, outside):
-                return Standing.OVER
-        elif kind == "over" and not _denied(text, cue, outside):
-            return Standing.OVER
+        standing = _before_it(text, hit, cue, clauses, outside) if cue.end <= hit.start else None
+        if cue.start >= hit.end and kind == "over" and not _denied(text, cue, outside):
+            standing = Standing.OVER
+        if standing:
+            return standing
     return Standing.STANDS
 
 
+def _before_it(text: str, hit: Hit, cue: Hit, clauses: list[int], cues: list[Hit]) -> Standing | None:
+    """What a cue that stands before the hit makes of it."""
+    if cue.name == "cue.past":
+        return None if _back_to_now(cue, hit, cues) else Standing.OVER
+    if bisect_right(clauses, cue.start) != bisect_right(clauses, hit.start):
+        return None
+    if cue.name == "cue.denied" and _reaches(text[cue.end : hit.start]):
+        return Standing.DENIED
+    return Standing.SUPPOSED if cue.name == "cue.supposed" else None
+
+
 def _reaches(between: str) -> bool:
-    """Whether a denial reaches over these words: next to it, or along a list (没有发烧、咳嗽、气喘; no fever or cough)."""
+    """Whether a denial reaches over these words: next to it, or along a list (没有发烧、咳嗽、气喘)."""
     if between.isascii() and between.strip():
         return len(between.split()) <= GAP_WORDS
     return len(between) <= 2 or _LIST.fullmatch(between) is not None
