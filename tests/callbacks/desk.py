@@ -1,6 +1,6 @@
 """The service between your hands, with what the tests do to it again and again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -52,10 +52,15 @@ class Desk:
         await self.sender.send_all()
 
     async def call(
-        self, method: str, path: str, body: Any = None, caller: Principal = OPERATOR, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        caller: Principal = OPERATOR,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """Call the service as the gateway would."""
-        async with self.harness.client(caller, **headers) as client:
+        async with self.harness.client(caller, **(headers or {})) as client:
             return await client.request(method, path, json=body)
 
     async def register(self, url: str, caller: Principal = OPERATOR, **body: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import asyncio
 import json
 from datetime import timedelta
 
-import pytest
 import sqlalchemy as sa
 
 from services.callbacks.app import build
@@ -72,16 +71,15 @@ async def test_attempts_are_listed_with_status_and_duration(desk: Desk, receiver
     assert delivery["state"] == "succeeded"
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_a_redirect_is_a_failure_and_is_not_followed(desk: Desk, receiver: Receiver, status: int) -> None:
+async def test_a_redirect_is_a_failure_and_is_not_followed(desk: Desk, receiver: Receiver) -> None:
     async with Receiver.start() as elsewhere:
         made = await desk.register(receiver.url)
-        receiver.reply = Reply(status, {"location": elsewhere.url})
+        receiver.reply = Reply(307, {"location": elsewhere.url})
         await desk.take(desk.story().received())
         await desk.send()
         assert elsewhere.calls == []
         (delivery,) = await desk.deliveries(made["id"])
-        assert (delivery["state"], delivery["attempts"][0]["status_code"]) == ("pending", status)
+        assert (delivery["state"], delivery["attempts"][0]["status_code"]) == ("pending", 307)
 
 
 async def test_retry_after_is_honoured_for_all_that_waits_for_the_endpoint(desk: Desk, receiver: Receiver) -> None:
