@@ -43,12 +43,12 @@ Table = Mapping[Grave, Mapping[Soon, Colour]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColourRule:
-    """Fits where all of `needs` are there, one of `one_of`, and none of `unless`."""
+    """Fits where all of `needs` (one at least) are there, one of `one_of`, and none of `unless`."""
 
     id: str
     grave: Grave
     soon: Soon
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...]
     one_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     same_sentence: bool = False
@@ -92,6 +92,8 @@ def findings(found: Found, rules: Iterable[ColourRule], table: Table, by_deadlin
     """What every fitting rule gives, the most urgent first, in the order of the rules among equals."""
     fitting = []
     for rule in rules:
+        if rule.needs[0] not in found:  # most rules, at little cost
+            continue
         hits = _fit(rule, found)
         if hits is None:
             continue

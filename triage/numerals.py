@@ -48,7 +48,7 @@ PERIODS = {
     **dict.fromkeys(("下午", "afternoon"), time(18)),
     **dict.fromkeys(("傍晚",), time(19)),
 }
-LATE = frozenset("中午 下午 傍晚 晚上 晚 夜 夜里 afternoon evening night tonight".split())
+LATE = frozenset(("中午", "下午", "傍晚", "晚上", "晚", "夜", "夜里", "afternoon", "evening", "night", "tonight"))
 """Parts of the day in which an hour up to twelve is one after noon."""
 
 

@@ -91,7 +91,7 @@ class _ColourRule(_Checked):
     id: str
     grave: GraveName
     soon: SoonName
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = Field(min_length=1)
     one_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     same_sentence: bool = False

@@ -129,10 +129,10 @@ class _Search:
     def end(self, text: str, start: int) -> int | None:
         """Where it ends if it stands at `start`."""
         if self.pattern is None:
-            end = start + len(self.words)
-            if not text.startswith(self.words, start) or _runs_on(text, end):
+            if not text.startswith(self.words, start):
                 return None
-            return end
+            end = start + len(self.words)
+            return None if _runs_on(text, end) else end
         match = self.pattern.match(text, start)
         if match is None or not self._within(match):
             return None
@@ -148,7 +148,8 @@ class _Search:
 
 def _runs_on(text: str, end: int) -> bool:
     """Whether a Latin word goes on over `end`: `cat` is not found in `category`."""
-    return all(each.isascii() and each.isalnum() for each in (text[end - 1], text[end : end + 1]))
+    before, after = text[end - 1], text[end : end + 1]
+    return before.isascii() and after.isascii() and before.isalnum() and after.isalnum()
 
 
 def _search(phrase: Phrase) -> _Search:
@@ -178,7 +179,7 @@ def _next(text: str, start: int) -> str:
 
 
 def _head(words: str) -> str:
-    """By what a phrase is found: `#` and what follows the number, its first Latin word, or its first two characters (one before a gap)."""
+    """By what a phrase is found: `#` and what follows the number, a Latin word, or its first one or two characters."""
     if not words.strip() or words.startswith(".."):
         raise ValueError(f"{words!r} must begin with words or a number")
     if words[0] == "#":
@@ -194,7 +195,8 @@ class Phrasebook:
     def __init__(self, phrases: Iterable[Phrase], despite: Mapping[str, frozenset[str]]) -> None:
         """`despite` names, for a sign that holds all the same, the cues that do not touch it."""
         self._despite = despite
-        self._heads: dict[str, list[_Search]] = {}
+        self._heads: dict[str, dict[str, list[_Search]]] = {}
+        """By the first character, then by the second (empty: any)."""
         self._words: dict[str, list[_Search]] = {}
         self._numbered: dict[str, list[_Search]] = {}
         for phrase in phrases:
@@ -205,28 +207,35 @@ class Phrasebook:
     def _index(self, head: str, search: _Search) -> None:
         if head[0] == "#":
             self._numbered.setdefault(head[1:], []).append(search)
+        elif head[0].isascii():
+            self._words.setdefault(head, []).append(search)
         else:
-            (self._words if head[0].isascii() else self._heads).setdefault(head, []).append(search)
+            self._heads.setdefault(head[0], {}).setdefault(head[1:], []).append(search)
 
     def read(self, text: str) -> Reading:
         """What the phrases find in the text, in the order of the text."""
         folded = fold(text)
         sentences = [match.end() for match in _SENTENCE.finditer(folded)]
-        spans = {
-            (start, end, search.phrase.name)
-            for start, search in self._candidates(folded)
-            if (end := search.end(folded, start)) is not None
-        }
+        spans = set()
+        for start, search in self._candidates(folded):
+            end = search.end(folded, start)
+            if end is not None:
+                spans.add((start, end, search.phrase.name))
         found = [Hit(name, start, end, bisect_right(sentences, start)) for start, end, name in sorted(spans)]
         return Reading(folded, tuple(self._judged(folded, _without_exceptions(found))))
 
     def _candidates(self, text: str) -> Iterator[tuple[int, _Search]]:
-        heads = self._heads
         for start, character in enumerate(text):
-            for search in heads.get(character, ()):
-                yield start, search
-            for search in heads.get(text[start : start + 2], ()):
-                yield start, search
+            heads = self._heads.get(character)
+            if heads:
+                following = text[start + 1 : start + 2]
+                for search in heads.get("", ()):
+                    yield start, search
+                for search in heads.get(following, ()) if following else ():
+                    yield start, search
+        yield from self._words_and_numbers(text)
+
+    def _words_and_numbers(self, text: str) -> Iterator[tuple[int, _Search]]:
         for word in _WORD.finditer(text):
             for search in self._words.get(word[0], ()):
                 yield word.start(), search
@@ -235,7 +244,7 @@ class Phrasebook:
                 yield number.start(), search
 
     def _judged(self, text: str, hits: list[Hit]) -> Iterator[Hit]:
-        cues = [hit for hit in hits if hit.name.startswith("cue.")]
+        cues = _cues(hits)
         topics = [match.span() for match in _TOPIC.finditer(text)][:NEAR]
         if not cues and not topics:
             yield from hits
@@ -266,6 +275,17 @@ def _without_exceptions(hits: list[Hit]) -> list[Hit]:
         for hit in hits
         if not hit.name.startswith("!")
         and not any(hit.end <= other.end for other in _before(longer.get(hit.name, ()), hit.start + 1))
+    ]
+
+
+def _cues(hits: list[Hit]) -> list[Hit]:
+    """The cues; a denial that is part of what a sign says (no insulin left) denies nothing else."""
+    signs = [hit for hit in hits if not hit.name.startswith(("cue.", "word."))]
+    return [
+        hit
+        for hit in hits
+        if hit.name.startswith("cue.")
+        and not (hit.name == "cue.denied" and any(hit.end <= sign.end for sign in _before(signs, hit.start + 1)))
     ]
 
 
