@@ -1,4 +1,4 @@
-"""The city's files that dispatch reads: directory, areas, routing, clocks. Checked here, with the place of each error. Pure.
+"""The city's files: directory, areas, routing, clocks; checked, with the place of each error. Pure.
 
 `parse(kind, text)` gives the content as a model; their fields are the files' format.
 """
