@@ -83,6 +83,12 @@ class Sender:
                 task.cancel()
             await asyncio.gather(*mine, return_exceptions=True)
 
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._outgoing.aclose()
+        if self._phones is not None:
+            await self._phones.aclose()
+
     async def _listen(self) -> None:
         """Facts that were just taken may have queued something."""
         while True:

@@ -37,7 +37,7 @@ class Desk:
             try:
                 yield desk
             finally:
-                await harness.app.state.tools.outgoing.aclose()
+                await desk.sender.aclose()
 
     def story(self, at: Any = None) -> Story:
         """A new request."""
