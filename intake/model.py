@@ -19,6 +19,8 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 """How far a filer's clock may be ahead of ours."""
 OFFLINE_LIMIT = timedelta(days=7)
 RIGHT_TO_IMPORT = "import"
+CHINESE = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
+LATIN = re.compile(r"[A-Za-z]+")
 RELATION = re.compile(
     r"^(?:[我他她的家里们这位个]|\d+岁|奶奶|爷爷|外婆|外公|姥姥|姥爷|妈妈?|爸爸?|母亲|父亲|婆婆|公公|岳父|岳母|儿子|女儿|孙子|孙女"
     r"|孩子|小孩|婴儿|宝宝|丈夫|妻子|老公|老婆|爱人|哥哥?|姐姐?|弟弟?|妹妹?|叔叔?|阿姨|舅舅?|姑姑?|伯伯?|邻居|老人家?|老太太?|老伯"
@@ -146,8 +148,7 @@ def filed_by(caller: Principal) -> FiledBy:
 
 def language_of(text: str) -> Language:
     """Chinese where it has as many Chinese characters as other words, so that a place's name makes no language."""
-    chinese = sum("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U0003ffff" for c in text)
-    words = sum(any(c.isascii() and c.isalpha() for c in word) for word in text.split())
+    chinese, words = len(CHINESE.findall(text)), len(LATIN.findall(text))
     return Language.ZH if chinese and chinese >= words else Language.EN
 
 
