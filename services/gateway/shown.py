@@ -70,7 +70,7 @@ WORDS: dict[type[Fact], Words] = {
     r.ResidentContacted: _words("role organisation medium", "task_id"),
     r.TaskProgressed: _words("role organisation text_id", "task_id"),
     r.RequestAnswered: _words("role organisation text_id fulfil_by", "task_id"),
-    r.TaskFulfilled: _words("role organisation", "task_id"),
+    r.TaskFulfilled: _words("role organisation text_id", "task_id"),
     r.TaskReminded: _words("", "task_id role organisation stage percent due_at", from_residents=True),
     r.TaskNudged: _words("", "task_id role organisation stage count missed due_at", from_residents=True),
     r.TaskEscalated: _words("", "task_id role organisation stage level", from_residents=True),

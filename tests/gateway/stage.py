@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
+import sqlalchemy as sa
 from fastapi import FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
 from services.gateway import app as gateway_app
 from services.gateway.identity import issue
 from shared.clock import Clock
+from shared.database import Database
 from shared.identity import Kind, Principal
 from shared.settings import Settings
 from shared.tokens import make_tracking_token
@@ -77,6 +79,28 @@ def echo() -> FastAPI:
     app.add_api_route("/v1/notices", stream, methods=["GET"])
     app.add_api_route("/{path:path}", tell, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     return app
+
+
+class Emptied(PostgresServer):
+    """Gives the same database each time, emptied: for tests that run one after another."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        super().__init__(server.admin_url)
+        self._server = server
+        self._url: str | None = None
+
+    async def fresh_database(self, name: str) -> str:
+        if self._url is None:
+            self._url = await self._server.fresh_database(name)
+            return self._url
+        database = Database(self._url, connections=1)
+        async with database.transaction() as connection:
+            tables = await connection.execute(
+                sa.text("select tablename from pg_tables where schemaname = 'public' and tablename not like '%version'")
+            )
+            await connection.execute(sa.text(f"truncate {', '.join(tables.scalars())} restart identity"))
+        await database.close()
+        return self._url
 
 
 @asynccontextmanager

@@ -47,10 +47,10 @@ async def test_every_answer_has_the_headers_of_safety(gateway: Gateway) -> None:
 
 
 @pytest.fixture
-async def narrow(postgres: PostgresServer) -> AsyncIterator[Gateway]:
+async def narrow(emptied: PostgresServer) -> AsyncIterator[Gateway]:
     """A gateway with narrow limits."""
     limits = {"anonymous_calls_per_minute": 3, "resident_calls_per_minute": 2, "named_calls_per_minute": 4}
-    async with gateway_with(postgres, dict.fromkeys(SERVICES, echo()), **limits) as started:
+    async with gateway_with(emptied, dict.fromkeys(SERVICES, echo()), **limits) as started:
         yield started
 
 

@@ -116,6 +116,7 @@ async def test_a_fact_is_streamed_with_its_text_though_that_comes_behind_it(live
 
 async def test_a_text_that_never_comes_does_not_hold_the_stream(live: Live) -> None:
     history = History(live.gateway.builder).received()
+    await live.gateway.take(*history.new())
     history.add(r.RequestAmended(text_id=new_id(), text_hash="h")).triaged()
     async with live.stream(OPERATOR, f"/v1/requests/{history.id}/events") as answer:
         await live.gateway.take(*history.new())
@@ -139,8 +140,8 @@ async def test_a_last_event_id_that_is_none_is_refused(live: Live, last: str) ->
         assert answer.status_code == 422
 
 
-async def test_nobody_keeps_all_streams_for_himself(postgres: PostgresServer) -> None:
-    async with gateway_with(postgres, dict.fromkeys(SERVICES, echo()), streams_per_caller=2) as gateway:
+async def test_nobody_keeps_all_streams_for_himself(emptied: PostgresServer) -> None:
+    async with gateway_with(emptied, dict.fromkeys(SERVICES, echo()), streams_per_caller=2) as gateway:
         history = History(gateway.builder).received()
         await gateway.take(*history.new())
         path = f"/v1/requests/{history.id}/events"

@@ -34,9 +34,9 @@ async def behind() -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
-async def far(postgres: PostgresServer, behind: FastAPI) -> AsyncIterator[Gateway]:
+async def far(emptied: PostgresServer, behind: FastAPI) -> AsyncIterator[Gateway]:
     """A gateway whose services are at the other end of HTTP."""
-    async with proxied(behind.state.url) as upstreams, gateway_with(postgres, upstreams) as started:
+    async with proxied(behind.state.url) as upstreams, gateway_with(emptied, upstreams) as started:
         yield started
 
 
@@ -142,10 +142,10 @@ async def test_a_redirect_is_told_not_followed() -> None:
         assert (await client.get("/v1/tasks")).status_code == 307
 
 
-async def test_a_service_that_is_away_is_said_to_be_so(postgres: PostgresServer) -> None:
+async def test_a_service_that_is_away_is_said_to_be_so(emptied: PostgresServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    async with proxied(f"http://127.0.0.1:{port}") as upstreams, gateway_with(postgres, upstreams) as far:
+    async with proxied(f"http://127.0.0.1:{port}") as upstreams, gateway_with(emptied, upstreams) as far:
         for path in ("/v1/tasks", "/openapi.json"):
             answer = await far.get(OPERATOR, path)
             assert answer.status_code == 503
@@ -200,11 +200,11 @@ def test_every_service_must_have_an_address() -> None:
         proxies(test_settings(database="postgresql://x", intake_url="http://127.0.0.1:1"))
 
 
-async def test_in_this_process_too_an_answer_streams_as_it_comes(postgres: PostgresServer) -> None:
+async def test_in_this_process_too_an_answer_streams_as_it_comes(emptied: PostgresServer) -> None:
     service = echo()
     near: dict[str, Any] = dict.fromkeys(SERVICES, service)
     async with (
-        gateway_with(postgres, near) as gateway,
+        gateway_with(emptied, near) as gateway,
         calling(gateway.app) as client,
         client.stream("GET", "/v1/notices") as answer,
     ):

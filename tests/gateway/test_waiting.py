@@ -52,9 +52,9 @@ class Filing:
 
 
 @pytest.fixture
-async def filing(postgres: PostgresServer) -> AsyncIterator[tuple[Gateway, Filing]]:
+async def filing(emptied: PostgresServer) -> AsyncIterator[tuple[Gateway, Filing]]:
     service = Filing()
-    async with gateway_with(postgres, dict.fromkeys(SERVICES, service.app)) as gateway:
+    async with gateway_with(emptied, dict.fromkeys(SERVICES, service.app)) as gateway:
         service.history = History(gateway.builder)
         yield gateway, service
 
