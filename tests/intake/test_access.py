@@ -1,18 +1,15 @@
 """Who may do what with whose request: each cell of the table is a test."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from intake.app import build
 from shared.contracts.requests import TaskCancelled, TaskReturned
 from shared.contracts.vocabulary import ReturnReason, Role
 from shared.identity import ANONYMOUS, Kind, Principal
 from shared.ids import new_id
 from tests.intake.builders import (
-    AREAS,
     GRID_WORKER,
     INSPECTOR,
     OPERATOR,
@@ -26,7 +23,6 @@ from tests.intake.builders import (
 )
 from tests.support.builders import Builder
 from tests.support.harness import Harness
-from tests.support.postgres import PostgresServer
 
 OPERATIONS = ("amend", "withdraw", "reject", "merge", "view contact", "read views")
 UNSEEN, REFUSED = 404, 403
@@ -53,14 +49,6 @@ TABLE: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 CELLS = [(who, operation) for who in TABLE for operation in OPERATIONS]
 STRANGER = "pharmacy-supply"
-
-
-@pytest.fixture(scope="module")
-async def door(postgres: PostgresServer) -> AsyncIterator[Harness]:
-    """One service for the whole table; each cell files its own request."""
-    async with Harness.start(build, postgres) as made:
-        await made.take(*AREAS)
-        yield made
 
 
 def caller_of(who: str, request: UUID) -> Principal:
@@ -111,15 +99,15 @@ async def attempt(harness: Harness, operation: str, request: UUID, caller: Princ
 
 
 @pytest.mark.parametrize(("who", "operation"), CELLS)
-async def test_who_may_do_what(door: Harness, who: str, operation: str) -> None:
-    request, other = await file(door), await file(door)
-    await let_tasks_be(door, who, request)
-    status = await attempt(door, operation, request, caller_of(who, request), other)
+async def test_who_may_do_what(harness: Harness, who: str, operation: str) -> None:
+    request, other = await file(harness), await file(harness)
+    await let_tasks_be(harness, who, request)
+    status = await attempt(harness, operation, request, caller_of(who, request), other)
     assert status == TABLE[who][OPERATIONS.index(operation)]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-async def test_what_is_not_there_is_not_found_by_anybody(door: Harness, operation: str) -> None:
+async def test_what_is_not_there_is_not_found_by_anybody(harness: Harness, operation: str) -> None:
     missing = new_id()
     for caller in (SUPERVISOR, SERVICE, resident(missing)):
-        assert await attempt(door, operation, missing, caller, new_id()) == UNSEEN
+        assert await attempt(harness, operation, missing, caller, new_id()) == UNSEEN

@@ -1,29 +1,18 @@
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from intake import store
-from intake.app import build
 from shared.contracts.requests import RequestReceived
 from shared.contracts.texts import TextRecorded
 from shared.identity import ANONYMOUS
 from shared.messaging.tables import idempotency
-from tests.intake.builders import AREAS, OPERATOR, SUPERVISOR, body, file, post, resident
+from tests.intake.builders import OPERATOR, SUPERVISOR, body, file, post, resident
 from tests.support.harness import Harness
-from tests.support.postgres import PostgresServer
 
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture(scope="module")
-async def door(postgres: PostgresServer) -> AsyncIterator[Harness]:
-    """One service for the whole file: what is refused leaves nothing behind."""
-    async with Harness.start(build, postgres) as made:
-        await made.take(*AREAS)
-        yield made
 
 
 async def nothing_is_stored(harness: Harness) -> bool:
@@ -86,15 +75,15 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-async def test_bad_input_is_named_and_nothing_is_stored(door: Harness, case: str) -> None:
+async def test_bad_input_is_named_and_nothing_is_stored(harness: Harness, case: str) -> None:
     changes, pointer = WRONG[case]
     raw = json.dumps(body(**changes)).encode()
-    async with door.client(OPERATOR, **{"idempotency-key": "k", "content-type": "application/json"}) as client:
+    async with harness.client(OPERATOR, **{"idempotency-key": "k", "content-type": "application/json"}) as client:
         response = await client.post("/v1/requests", content=raw)
     assert (response.status_code, response.headers["content-type"]) == (422, PROBLEM)
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
     assert len(response.content) < 1000
-    assert await nothing_is_stored(door)
+    assert await nothing_is_stored(harness)
 
 
 @pytest.mark.parametrize(
@@ -105,11 +94,11 @@ async def test_bad_input_is_named_and_nothing_is_stored(door: Harness, case: str
     ],
 )
 async def test_what_the_rules_refuse_is_named_and_nothing_is_stored(
-    door: Harness, changes: dict[str, Any], title: str
+    harness: Harness, changes: dict[str, Any], title: str
 ) -> None:
-    response = await post(door, "/v1/requests", body(**changes), SUPERVISOR)
+    response = await post(harness, "/v1/requests", body(**changes), SUPERVISOR)
     assert (response.status_code, response.json()["title"]) == (422, title)
-    assert await nothing_is_stored(door)
+    assert await nothing_is_stored(harness)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +106,12 @@ async def test_what_the_rules_refuse_is_named_and_nothing_is_stored(
     [b"", b"{", b"\xff\xfe", b'{"text": "\xe6\xb0"}', b"[]", b'"text"', b"null", b'{"text": "a"} {}'],
     ids=["empty", "broken", "no UTF-8", "half a character", "a list", "a word", "null", "two values"],
 )
-async def test_what_is_no_json_object_is_refused(door: Harness, raw: bytes) -> None:
-    async with door.client(ANONYMOUS, **{"content-type": "application/json"}) as client:
+async def test_what_is_no_json_object_is_refused(harness: Harness, raw: bytes) -> None:
+    async with harness.client(ANONYMOUS, **{"content-type": "application/json"}) as client:
         response = await client.post("/v1/requests", content=raw)
     assert response.status_code in {400, 422}
     assert response.headers["content-type"] == PROBLEM
-    assert await nothing_is_stored(door)
+    assert await nothing_is_stored(harness)
 
 
 @pytest.mark.parametrize(
@@ -141,28 +130,25 @@ async def test_what_is_no_json_object_is_refused(door: Harness, raw: bytes) -> N
         ("contact-views", {"purpose": "a\nb"}),
     ],
 )
-async def test_bad_commands_are_refused(door: Harness, path: str, sent: dict[str, Any]) -> None:
+async def test_bad_commands_are_refused(harness: Harness, path: str, sent: dict[str, Any]) -> None:
     request = "01a20b2e-b6df-75c1-80a2-800e4c9066aa"
-    response = await post(door, f"/v1/requests/{request}/{path}", sent, OPERATOR)
+    response = await post(harness, f"/v1/requests/{request}/{path}", sent, OPERATOR)
     assert (response.status_code, response.headers["content-type"]) == (422, PROBLEM)
     assert response.json()["errors"]
 
 
-async def test_what_is_refused_is_not_repeated_in_the_answer(door: Harness) -> None:
-    response = await post(door, "/v1/requests", body(**phone("8501 2345"), text="我是王小明\x07"), ANONYMOUS)
+async def test_what_is_refused_is_not_repeated_in_the_answer(harness: Harness) -> None:
+    response = await post(harness, "/v1/requests", body(**phone("8501 2345"), text="我是王小明\x07"), ANONYMOUS)
     assert response.status_code == 422
     assert "8501" not in response.text
     assert "王小明" not in response.text
 
 
-async def test_nobody_comes_in_but_through_the_gateway(door: Harness) -> None:
-    async with door.client() as client:
+async def test_nobody_comes_in_but_through_the_gateway(harness: Harness) -> None:
+    async with harness.client() as client:
         assert (await client.post("/v1/requests", json=body())).status_code == 401
         assert (await client.post("/v1/requests", json=body(), headers={"heed-identity": "x"})).status_code == 401
-    assert await nothing_is_stored(door)
-
-
-# These store something, so each has a service of its own
+    assert await nothing_is_stored(harness)
 
 
 async def test_words_are_kept_in_one_spelling(harness: Harness) -> None:
