@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from dispatch import api, directory
+from dispatch import api, directory, store
 from dispatch.directory import Cities
 from dispatch.handlers import SOURCE, Dispatch
 from shared.clock import Clock
@@ -20,6 +20,8 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
     async def apply_first(service: Service) -> None:
         """The first start brings the city's files into force."""
+        if await service.query(store.newest_revision) is not None:
+            return
         contents = await asyncio.to_thread(directory.read_folder, settings.city_dir)
         await service.command(directory.apply_first, contents)
 

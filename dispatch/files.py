@@ -18,6 +18,8 @@ from shared.contracts.directory import Named
 from shared.contracts.vocabulary import Category, Colour
 from shared.problems import Problem
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The loader in C where PyYAML has it: ten times as fast."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -195,7 +197,7 @@ MODELS: dict[FileKind, type[BaseModel]] = {
 def parse(kind: FileKind, text: str) -> Content:
     """The checked content of a file; raises FileInvalid with every place that is wrong."""
     try:
-        return check(kind, yaml.safe_load(text))
+        return check(kind, yaml.load(text, LOADER))  # noqa: S506 both loaders are the safe ones
     except yaml.YAMLError as broken:
         mark = getattr(broken, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "somewhere"

@@ -164,12 +164,16 @@ class Service:
 
     async def start(self) -> None:
         """Bring the schema up to date, connect, and follow the database's clock."""
-        await migrate(self.database, FLOOR_MIGRATIONS, "floor_version")
-        await migrate(self.database, self._migrations)
+        await self.migrate()
         await self.bus.start()
         await self.synchronise()
         if self._on_start:
             await self._on_start(self)
+
+    async def migrate(self) -> None:
+        """Bring the floor's and the service's own tables up to date."""
+        await migrate(self.database, FLOOR_MIGRATIONS, "floor_version")
+        await migrate(self.database, self._migrations)
 
     async def synchronise(self) -> None:
         """Set the clock by the database's."""
@@ -323,7 +327,8 @@ class Arrivals:
     async def wait(self, timeout_seconds: float) -> None:
         """Return after the next batch, or after the timeout."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._event.wait()
 
 
 # What every app has
