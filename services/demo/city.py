@@ -13,8 +13,8 @@ import httpx2
 
 from services.demo.agenda import Agenda
 from services.demo.ledger import Ledger
+from services.demo.pace import PacedClock
 from services.demo.script import STORY, Filing
-from shared.clock import Clock
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
 from shared.contracts.vocabulary import Colour
@@ -88,7 +88,7 @@ class Telephone:
 class City:
     """Everything the people of the demo have in common."""
 
-    clock: Clock
+    clock: PacedClock
     agenda: Agenda
     telephone: Telephone
     ledger: Ledger
@@ -113,13 +113,26 @@ class City:
         """Take an event of the log in, and let people react to it."""
         if not self.ledger.read(event) or not isinstance(event.fact, r.RequestFact):
             return
+        self._heard_late = max(self._heard_late, self._lateness(event))
         case = self.cases.get(UUID(event.subject))
         if case is None:
             self._early[UUID(event.subject)].append(event.fact)
         else:
             self.react(case, event.fact)
 
+    def _lateness(self, event: Event[Fact]) -> timedelta:
+        """How long the system took to tell it, or to triage it."""
+        first = isinstance(event.fact, r.RequestTriaged) and event.fact.revision == 1
+        since = self.ledger.lives[UUID(event.subject)].received_at if first else event.time
+        return self.clock.now() - since
+
+    def lag(self) -> timedelta:
+        """How late the people are, or the system was since the last look."""
+        heard_late, self._heard_late = self._heard_late, timedelta()
+        return max(self.agenda.lag(), heard_late)
+
     def __post_init__(self) -> None:
+        self._heard_late = timedelta()
         self._early: defaultdict[UUID, list[r.RequestFact]] = defaultdict(list)
 
     def colour(self, request_id: UUID) -> Colour:
