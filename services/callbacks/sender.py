@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter
 
 from services.callbacks import endpoints, queue, store
 from services.callbacks.handlers import state_notified
@@ -38,6 +39,7 @@ from shared.outgoing import CallFailed, Outgoing, TargetRefused
 from shared.sealing import Keyring
 from shared.service import Service
 
+ATTEMPTS = Counter("heed_callback_attempts_total", "Calls to partners by status code, or why there was none.", ["code"])
 log = structlog.get_logger()
 
 
@@ -155,6 +157,7 @@ class Sender:
         began = monotonic()
         attempt = await self._attempt(one)
         attempt = replace(attempt, duration_ms=int((monotonic() - began) * 1000))
+        ATTEMPTS.labels(attempt.status_code or attempt.error).inc()
         await self._record((one.delivery, attempt))
 
     async def _attempt(self, one: ToSend) -> Attempt:
@@ -162,8 +165,8 @@ class Sender:
         failed = Attempt(at=self._service.clock.now(), duration_ms=0)
         try:
             body = await self._body(one)
-            if body is None:
-                return replace(failed, error="expired")
+            if body is None or not one.secrets:
+                return replace(failed, error="no_secret" if body else "expired")
             headers = signed_headers(one.secrets, str(one.delivery.event_id), wall_now(), body)
             answer = await self._outgoing.post(one.delivery.url, body, headers)
         except CallFailed as away:

@@ -3,10 +3,12 @@
 import asyncio
 import json
 from datetime import timedelta
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.callbacks.app import build
+from services.callbacks.sender import Sender
 from services.callbacks.store import endpoints
 from shared.contracts.callbacks import DeliveryFailed, DeliverySucceeded, EndpointDisabled
 from shared.contracts.operations import AlarmCleared, AlarmRaised
@@ -253,6 +255,32 @@ async def test_who_lost_the_lease_records_nothing(postgres: PostgresServer, rece
         (delivery,) = await desk.deliveries(made["id"])
         assert [a["number"] for a in delivery["attempts"]] == [1]
         assert len(await desk.harness.stated(DeliverySucceeded)) == 1
+
+
+async def test_two_processes_share_the_queue_and_send_nothing_twice(desk: Desk, receiver: Receiver) -> None:
+    await desk.register(receiver.url)
+    stories = [desk.story() for _ in range(40)]
+    await desk.take(*(event for story in stories for event in (story.received(), story.triaged())))
+    twin = build(desk.harness.service.settings, desk.harness.clock)
+    other: Sender = twin.state.tools.sender
+    await asyncio.gather(desk.send(), other.send_all())
+    await desk.send()
+    assert len(receiver.calls) == len(set(receiver.ids)) == 80
+    await other.aclose()
+    await twin.state.service.database.close()
+
+
+async def test_an_endpoint_whose_key_was_lost_fails_alone(desk: Desk, receiver: Receiver) -> None:
+    lost = await desk.register(receiver.url)
+    await desk.register(receiver.url)
+    async with desk.harness.service.database.transaction() as connection:
+        broken = sa.update(endpoints).where(endpoints.c.id == UUID(lost["id"])).values(secret=b"\x01\x09" + b"0" * 40)
+        await connection.execute(broken)
+    await desk.take(desk.story().received())
+    await desk.send()
+    assert len(receiver.calls) == 1
+    (delivery,) = await desk.deliveries(lost["id"])
+    assert delivery["attempts"][0]["error"] == "no_secret"
 
 
 async def test_a_partner_that_moves_into_the_house_is_refused_at_the_call(desk: Desk, receiver: Receiver) -> None:

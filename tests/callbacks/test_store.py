@@ -64,16 +64,16 @@ async def test_a_batch_costs_the_same_few_statements_whatever_its_size(desk: Des
 async def test_what_is_old_is_forgotten_but_of_a_request_only_once_it_is_archived(
     postgres: PostgresServer, receiver: Receiver
 ) -> None:
-    async with Desk.start(build, postgres, callback_retention_days=0.1) as desk:
+    async with Desk.start(build, postgres, callback_retention_days=0.3) as desk:
         made = await desk.register(receiver.url)
         archived, alive = desk.story(), desk.story()
         withdrawn = r.RequestWithdrawn(reason=WithdrawalReason.UNSTATED)
         await desk.take(archived.received(), archived.fact(withdrawn), archived.fact(r.RequestArchived()))
         await desk.take(alive.received())
         await desk.send()
-        await desk.harness.turn(hours=2)
+        await desk.harness.turn(hours=7)
         assert len(await desk.deliveries(made["id"])) == 4
-        await desk.harness.turn(hours=2)
+        await desk.harness.turn(hours=7)
         for table in (facts, deliveries, attempts, notices):
             assert await desk.harness.rows(sa.select(table)) == [], table.name
         (left,) = await desk.harness.rows(sa.select(cases))

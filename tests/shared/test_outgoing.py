@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -85,7 +86,7 @@ async def test_no_spelling_of_loopback_is_reached(receiver: Receiver, host: str)
 async def test_a_name_that_leads_to_a_special_address_is_refused(address: str) -> None:
     assert not is_public(ip_address(address))
 
-    async def resolver(host: str, port: int) -> Sequence[str]:
+    def resolver(host: str, port: int) -> Sequence[str]:
         return [address]
 
     with pytest.raises(TargetRefused):
@@ -94,7 +95,7 @@ async def test_a_name_that_leads_to_a_special_address_is_refused(address: str) -
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "114.114.114.114"])
 async def test_public_addresses_may_be_called_on_443(address: str) -> None:
-    async def resolver(host: str, port: int) -> Sequence[str]:
+    def resolver(host: str, port: int) -> Sequence[str]:
         return [address]
 
     async with aclosing(Outgoing(resolver=resolver)) as client:
@@ -105,7 +106,7 @@ async def test_public_addresses_may_be_called_on_443(address: str) -> None:
 
 
 async def test_one_bad_address_among_good_ones_refuses_the_name() -> None:
-    async def resolver(host: str, port: int) -> Sequence[str]:
+    def resolver(host: str, port: int) -> Sequence[str]:
         return ["93.184.216.34", "127.0.0.1"]
 
     with pytest.raises(TargetRefused):
@@ -115,7 +116,7 @@ async def test_one_bad_address_among_good_ones_refuses_the_name() -> None:
 async def test_a_name_that_changes_its_mind_is_checked_at_every_call(receiver: Receiver) -> None:
     answers = iter([["93.184.216.34"], ["127.0.0.1"]])
 
-    async def resolver(host: str, port: int) -> Sequence[str]:
+    def resolver(host: str, port: int) -> Sequence[str]:
         return next(answers)
 
     async with aclosing(Outgoing(resolver=resolver)) as client:
@@ -128,7 +129,7 @@ async def test_a_name_that_changes_its_mind_is_checked_at_every_call(receiver: R
 async def test_it_connects_to_the_very_address_that_was_checked(receiver: Receiver) -> None:
     asked = []
 
-    async def resolver(host: str, port: int) -> Sequence[str]:
+    def resolver(host: str, port: int) -> Sequence[str]:
         asked.append(host)
         return ["127.0.0.1"]
 
@@ -139,7 +140,7 @@ async def test_it_connects_to_the_very_address_that_was_checked(receiver: Receiv
 
 
 async def test_the_next_address_is_tried_where_one_does_not_answer(receiver: Receiver) -> None:
-    async def resolver(host: str, port: int) -> Sequence[str]:
+    def resolver(host: str, port: int) -> Sequence[str]:
         return ["::1", "127.0.0.1"]
 
     assert await post(Outgoing(LOOPBACK, resolver=resolver), f"http://both.invalid:{receiver.port}/") == 204
@@ -215,7 +216,7 @@ async def test_nobody_there_and_hanging_up_are_failures_with_a_word(receiver: Re
 
 
 async def test_a_resolver_that_hangs_or_knows_nothing_is_a_failure() -> None:
-    async def unknown(host: str, port: int) -> Sequence[str]:
+    def unknown(host: str, port: int) -> Sequence[str]:
         raise OSError("no such name")
 
     async with aclosing(Outgoing(resolver=unknown)) as client:
@@ -239,7 +240,7 @@ async def test_no_call_inside_a_transaction(postgres: PostgresServer, receiver: 
 async def test_tls_verifies_the_name_not_the_address(tmp_path: Path) -> None:
     server_side, client_side = _certificate_for("partner.example", tmp_path)
 
-    async def resolver(host: str, port: int) -> Sequence[str]:
+    def resolver(host: str, port: int) -> Sequence[str]:
         return ["127.0.0.1"]
 
     async with Receiver.start(server_side) as receiver:
@@ -286,3 +287,23 @@ async def test_many_calls_at_once_do_not_wait_for_each_other(receiver: Receiver)
             await asyncio.wait(calls, timeout=0.01)
         receiver.let_go()
         assert {answer.status for answer in await asyncio.gather(*calls)} == {204}
+
+
+async def test_a_name_whose_servers_do_not_answer_holds_nobody_up(receiver: Receiver) -> None:
+    answer, asked = threading.Event(), []
+
+    def resolver(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        if host == "silent.example":
+            answer.wait(10)
+        return ["127.0.0.1"]
+
+    async with aclosing(Outgoing(LOOPBACK, resolver=resolver)) as client:
+        waiting = [asyncio.create_task(client.post("http://silent.example/", b"{}", {})) for _ in range(200)]
+        await asyncio.wait(waiting, timeout=0.01)
+        assert (await client.post(f"http://quick.example:{receiver.port}/", b"{}", {})).status == 204
+        assert asked.count("silent.example") == 1
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        answer.set()
