@@ -24,7 +24,7 @@ MOST_ON_A_PAGE = 200
 TEXT_CHARACTERS = 10_000
 
 
-def dispatch_of(request: Request) -> Dispatch:
+async def dispatch_of(request: Request) -> Dispatch:
     """The verbs of the app that was called."""
     verbs: Dispatch = request.app.state.dispatch
     return verbs
@@ -298,7 +298,7 @@ class File(Body):
     dry_run: bool = False
 
 
-def _may_read(caller: Caller) -> None:
+async def _may_read(caller: Caller) -> None:
     if caller.kind not in STAFF | HANDLERS:
         raise Forbidden
 

@@ -45,6 +45,7 @@ FLOOR_MIGRATIONS = Path(__file__).parent / "migrations"
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 HOUSEKEEPING_SECONDS = 60.0
 MEASURE_SECONDS = 5.0
+SETTLING_SECONDS = 0.02
 ATTEMPTS = 3
 log = structlog.get_logger()
 
@@ -169,6 +170,22 @@ class Service:
         await self.synchronise()
         if self._on_start:
             await self._on_start(self)
+
+    async def settled(self, within_seconds: float) -> bool:
+        """Whether all that was stated here is on the bus, and all that is on the bus was taken, within this time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                while not await self._is_settled():
+                    await self.clock.pause(SETTLING_SECONDS)
+                return True
+        return False
+
+    async def _is_settled(self) -> bool:
+        async with self.database.transaction() as connection:
+            if (await connection.execute(sa.select(sa.func.count()).select_from(outbox))).scalar_one():
+                return False
+        ends, read = await self.bus.ends(self.topics), self.positions.read_from
+        return all(read.get(partition, 0) >= end for partition, end in ends.items())
 
     async def migrate(self) -> None:
         """Bring the floor's and the service's own tables up to date."""
@@ -336,7 +353,7 @@ class Arrivals:
 floor_router = APIRouter()
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The service whose app was called."""
     service: Service = request.app.state.service
     return service
@@ -370,7 +387,7 @@ async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _must_be_desk(caller: Caller) -> None:
+async def _must_be_desk(caller: Caller) -> None:
     if caller.kind not in DESK:
         raise Forbidden
 
