@@ -181,10 +181,10 @@ class Group(BaseModel):
 
 
 class FiguresReport(BaseModel):
-    """Figures of the requests received in [from, to), whole hours; `from` is null where it is since opening."""
+    """Figures of the requests received in [from, to), whole hours; null `from`: since opening, null `to`: until now."""
 
     from_: datetime | None = Field(serialization_alias="from")
-    to: datetime
+    to: datetime | None
     by: By | None
     figures: figures.Figures
     sentence: Sentences
@@ -203,10 +203,11 @@ async def read_figures(
     if not caller.is_staff:
         raise Forbidden
     begin = figures.hour_of(from_.astimezone(UTC)) if from_ else None
-    end = _next_hour(to.astimezone(UTC) if to else service.clock.now())
-    if begin is not None and begin >= end:
+    end = _next_hour(to.astimezone(UTC)) if to else None
+    if begin and end and begin >= end:
         raise InvalidInput("`from` must be before `to`.")
-    whole, groups = await service.query(handlers.read_figures, by, begin or OPENING, end)
+    horizon = figures.day_of(service.clock.now()) + timedelta(days=2)  # intake's clock may be a little ahead of ours
+    whole, groups = await service.query(handlers.read_figures, by, begin or OPENING, end or horizon)
     shown = figures.figures(whole)
     return FiguresReport(
         from_=begin,

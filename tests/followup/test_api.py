@@ -279,6 +279,13 @@ async def test_a_bad_parameter_is_refused(shared: Harness, path: str) -> None:
     assert response.status_code == 422, response.text
 
 
+async def test_what_is_received_on_the_hour_counts_at_once(harness: Harness) -> None:
+    await harness.take(*Story().received().events)  # at 08:00, which it is now
+    async with harness.client(OPERATOR) as client:
+        report = (await client.get("/v1/figures")).json()
+    assert (report["from"], report["to"], report["figures"]["totals"]["received"]) == (None, None, 1)
+
+
 async def test_figures_of_a_span_take_whole_hours(harness: Harness) -> None:
     builder = Builder()
     for n in range(6):

@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from followup import sampling, store
+from followup.app import apply_plan
 from followup.recount import recount
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
@@ -350,7 +351,7 @@ async def play_a_week(harness: Harness) -> list[Story]:
 
 
 async def test_the_plan_is_kept_with_its_version_and_announced_once(harness: Harness) -> None:
-    await harness.service._on_start(harness.service)  # type: ignore[misc] # a second start
+    await apply_plan(harness.service)  # a second start
     (kept,) = await harness.rows(sa.select(store.plans.c.version))
     stated = await harness.stated(PolicyRecorded)
     assert [event.fact.version for event in stated] == [kept["version"]]
