@@ -12,8 +12,9 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("lag_minutes", "slowest", "fastest"), [(0, 1001, FASTEST), (2, 1000, 1000), (6, SLOWEST, 999), (60, SLOWEST, SLOWEST)]
-)  # fmt: skip
+    ("lag_minutes", "slowest", "fastest"),
+    [(0, 1001, FASTEST), (2, 1000, 1000), (6, SLOWEST, 999), (60, SLOWEST, SLOWEST)],
+)
 def test_the_later_people_are_the_slower_it_runs(lag_minutes: float, slowest: float, fastest: float) -> None:
     rate = rate_for(10 * HOUR, 36, timedelta(minutes=lag_minutes))
     assert slowest <= rate <= fastest
