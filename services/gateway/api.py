@@ -20,7 +20,7 @@ from shared.contracts.directory import Named
 from shared.contracts.requests import RequestArchived
 from shared.contracts.vocabulary import Category, Colour, Status
 from shared.identity import DESK, OVERSIGHT, Kind, Principal
-from shared.problems import Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
+from shared.problems import Forbidden, InvalidInput, NotFound, TooManyRequests
 from shared.service import Here, Service
 from shared.web import Caller, Page, decode_cursor, encode_cursor, responses
 
@@ -124,9 +124,7 @@ def _after(cursor: str | None, place: TypeAdapter[tuple[Any, ...]]) -> tuple[Any
 
 
 def _wanted(asked: Asked, caller: Principal) -> store.Wanted:
-    """What is asked for, within what is the caller's; raises Forbidden, or Unauthenticated where nobody is named."""
-    if caller.kind is Kind.ANONYMOUS:
-        raise Unauthenticated
+    """What is asked for, within what is the caller's; raises Forbidden."""
     is_grid_worker = caller.kind is Kind.GRID_WORKER
     if not (
         caller.kind in OVERSIGHT or (is_grid_worker and caller.area) or (caller.is_handler and caller.organisation)
@@ -199,8 +197,6 @@ async def _from(
     ] = tail.LATEST,
     last_event_id: LastEventId = None,
 ) -> tail.Positions:
-    if caller.kind is Kind.ANONYMOUS:
-        raise Unauthenticated
     if caller.kind not in DESK:
         raise Forbidden
     return await tail.start_positions(service.bus, tail.topics_named(topic), last_event_id or start)

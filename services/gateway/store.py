@@ -135,9 +135,6 @@ def _among(column: sa.Column[Any], values: Iterable[Any]) -> sa.ColumnElement[bo
     return column == sa.any_(sa.cast(sorted(set(values)), ARRAY(column.type)))
 
 
-# Views
-
-
 async def load_views(connection: Transaction, ids: Iterable[UUID]) -> dict[UUID, View]:
     """The views of those of the requests that have one, kept from others until the transaction ends."""
     rows = await connection.execute(
@@ -148,7 +145,16 @@ async def load_views(connection: Transaction, ids: Iterable[UUID]) -> dict[UUID,
 
 async def find_view(connection: Transaction, request_id: UUID) -> View | None:
     """One view."""
-    body = (await connection.execute(sa.select(requests.c.body).where(requests.c.id == request_id))).scalar()
+    return await _find(connection, requests.c.id == request_id)
+
+
+async def find_by_receipt(connection: Transaction, receipt: str) -> View | None:
+    """The request with this receipt, whatever its status."""
+    return await _find(connection, requests.c.receipt == receipt)
+
+
+async def _find(connection: Transaction, condition: sa.ColumnElement[bool]) -> View | None:
+    body = (await connection.execute(sa.select(requests.c.body).where(condition))).scalar()
     return VIEWS.validate_json(body) if body else None
 
 
@@ -268,18 +274,11 @@ class Wanted:
     own_area: str | None = None
 
 
-async def find_by_receipt(connection: Transaction, receipt: str) -> View | None:
-    """The request with this receipt, whatever its status."""
-    body = (await connection.execute(sa.select(requests.c.body).where(requests.c.receipt == receipt))).scalar()
-    return VIEWS.validate_json(body) if body else None
-
-
 async def list_queue(
     connection: Transaction, wanted: Wanted, now: datetime, after: Sequence[Any] | None, limit: int
 ) -> list[View]:
     """Open requests, the most urgent first: by colour, then by what is due next, then by when they were received."""
-    rows = await connection.execute(queue_page(wanted, now, after, limit))
-    return [VIEWS.validate_json(body) for body in rows.scalars()]
+    return await _page(connection, queue_page(wanted, now, after, limit))
 
 
 def queue_page(wanted: Wanted, now: datetime, after: Sequence[Any] | None, limit: int) -> sa.Select[Any]:
@@ -302,8 +301,11 @@ async def list_ended(
     query = sa.select(requests.c.body).where(~requests.c.is_open, *_conditions(wanted, now)).limit(limit)
     if after:
         query = query.where(sa.tuple_(*order) < _place(order, after))
-    rows = await connection.execute(query.order_by(*(column.desc() for column in order)))
-    return [VIEWS.validate_json(body) for body in rows.scalars()]
+    return await _page(connection, query.order_by(*(column.desc() for column in order)))
+
+
+async def _page(connection: Transaction, query: sa.Select[Any]) -> list[View]:
+    return [VIEWS.validate_json(body) for body in (await connection.execute(query)).scalars()]
 
 
 def _place(order: Sequence[sa.Column[Any]], after: Sequence[Any]) -> sa.Tuple:
@@ -368,10 +370,8 @@ async def add_key(connection: Transaction, key_id: str, token_hash: bytes, princ
 
 async def find_key(connection: Transaction, key_id: str) -> tuple[bytes, Principal] | None:
     """The hash and the principal of a key that is in force."""
-    rows = await connection.execute(
-        sa.select(principals).where(principals.c.key_id == key_id, principals.c.revoked_at.is_(None))
-    )
-    row = rows.first()
+    in_force = (principals.c.key_id == key_id, principals.c.revoked_at.is_(None))
+    row = (await connection.execute(sa.select(principals).where(*in_force))).first()
     return (row.token_hash, _principal(row)) if row else None
 
 
@@ -392,10 +392,5 @@ async def revoke_key(connection: Transaction, key_id: str, now: datetime) -> boo
 
 
 def _principal(row: Any) -> Principal:
-    return Principal(
-        kind=Kind(row.kind),
-        id=row.id,
-        organisation=row.organisation,
-        area=row.area,
-        rights=frozenset(row.rights),
-    )
+    rights = frozenset(row.rights)
+    return Principal(kind=Kind(row.kind), id=row.id, organisation=row.organisation, area=row.area, rights=rights)

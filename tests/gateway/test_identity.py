@@ -60,7 +60,7 @@ async def test_two_authorization_headers_are_refused(gateway: Gateway) -> None:
 
 async def test_a_client_cannot_vouch_for_himself(gateway: Gateway) -> None:
     signed = gateway._signer.sign(OPERATOR)
-    assert (await gateway.get(None, "/v1/queue", **{"heed-identity": signed})).status_code == 401
+    assert (await gateway.get(None, "/v1/queue", **{"heed-identity": signed})).status_code == 403
     passed = (await gateway.get(None, "/v1/tasks", **{"heed-identity": signed})).json()["headers"]
     vouched = [value for name, value in passed if name == "heed-identity"]
     assert len(vouched) == 1
@@ -77,7 +77,7 @@ async def test_the_service_is_told_who_calls_and_not_the_token(gateway: Gateway)
 async def test_a_stranger_may_not_sign(gateway: Gateway) -> None:
     private, _ = make_identity_keys()
     forged = IdentitySigner(private).sign(OPERATOR)
-    assert (await gateway.get(None, "/v1/queue", **{"heed-identity": forged})).status_code == 401
+    assert (await gateway.get(None, "/v1/queue", **{"heed-identity": forged})).status_code == 403
 
 
 async def test_a_revoked_token_is_refused(gateway: Gateway) -> None:

@@ -72,7 +72,7 @@ async def stand(postgres: PostgresServer) -> AsyncIterator[Stand]:
 
 # role: the request that is its own, another, the queue, the tail of events
 TABLE = {
-    "anonymous": (404, 404, 401, 401),
+    "anonymous": (404, 404, 403, 403),
     "resident": (200, 404, 403, 403),
     "operator": (200, 200, 200, 200),
     "supervisor": (200, 200, 200, 200),

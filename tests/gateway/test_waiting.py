@@ -48,7 +48,12 @@ class Filing:
             return {"type": "invalid"}
         response.status_code = 201
         response.headers["heed-seen"] = f"intake:{self.history.id}:1"
-        return {"id": str(self.history.id), "receipt": self.history.receipt, "status": "received", "promises": {}}
+        return {
+            "id": str(self.history.id),
+            "receipt": self.history.receipt,
+            "status": "received",
+            "promises": {"triage_by": "soon"},
+        }
 
 
 @pytest.fixture
@@ -81,6 +86,7 @@ async def test_the_answer_comes_with_the_assessment(filing: tuple[Gateway, Filin
     assert (document["id"], document["receipt"]) == (str(history.id), history.receipt)
     assert (document["status"], document["category"], document["colour"]) == ("assigned", "medical", "red")
     assert document["deadline"] == "2026-03-02T08:00:00Z"
+    assert document["promises"]["triage_by"] == "soon"
     assert document["promises"]["answer_by"] == "2026-03-02T10:00:00Z"
     assert "emergency_advice" not in document
 
