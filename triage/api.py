@@ -1,10 +1,12 @@
 """The HTTP door of triage: assessments, a person's override, the review queue."""
 
+import unicodedata
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from shared.contracts.vocabulary import Category, Colour
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, RevisionConflict
@@ -16,8 +18,32 @@ from triage.model import Override
 
 router = APIRouter(prefix="/v1", tags=["triage"])
 LONGEST_REASON = 1000
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
+
+
+def _shown(words: str) -> str:
+    """Words that show something; refuses control characters other than line ends and tabs."""
+    kinds = {unicodedata.category(character) for character in words if character not in "\n\t"}
+    if "Cc" in kinds or all(kind[0] in "CZ" for kind in kinds):
+        raise ValueError("must show something, and hold no control characters")
+    return words
+
+
+def _written(moment: Any) -> Any:
+    if not isinstance(moment, str) or "T" not in moment.upper():
+        raise ValueError("must be a time with its offset, as in 2026-03-02T16:00:00+08:00")
+    return moment
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_of_our_time)]
 
 
 class OverrideBody(Body):
@@ -26,8 +52,8 @@ class OverrideBody(Body):
     revision: int = Field(ge=1, strict=True, description="The revision that you looked at.")
     category: Category | None = None
     colour: Colour | None = None
-    deadline: AwareDatetime | None = Field(None, description="By when help is needed; null says that there is none.")
-    reason: str = Field(min_length=1, max_length=LONGEST_REASON, pattern=r"\A[^\x00-\x08\x0b-\x1f\x7f]*\Z")
+    deadline: Moment | None = Field(None, description="By when help is needed; null says that there is none.")
+    reason: Annotated[str, AfterValidator(_shown)] = Field(min_length=1, max_length=LONGEST_REASON)
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ it only overrules upward, to red.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from shared.contracts import Event, Fact
@@ -80,18 +80,10 @@ def assess(
     rules: Rules,
 ) -> Assessment:
     """Category, colour, deadline and needs of one text, each with its reasons; never raises on any text."""
-    return assess_all(
-        [
-            Text(
-                text=text,
-                language=language,
-                filed_at=filed_at,
-                received_at=received_at,
-                stated_category=stated_category,
-            )
-        ],
-        rules,
+    said = Text(
+        text=text, language=language, filed_at=filed_at, received_at=received_at, stated_category=stated_category
     )
+    return assess_all([said], rules)
 
 
 @dataclass(slots=True)
@@ -119,7 +111,7 @@ def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
     read = _read(texts, rules)
     found = rules.complete(read.found)
     newest = texts[-1]
-    deadline = read.deadline.at if read.deadline else None
+    deadline = read.deadline.at.astimezone(UTC) if read.deadline else None
     by_deadline = soon_by(deadline, (read.deadline_text or newest).filed_at, rules.zone)
     findings = rules.findings(found, by_deadline)
     colour, unsure = verdict(findings, found, rules.unknown, set_aside=read.set_aside)
@@ -187,8 +179,9 @@ def _category(findings: list[Finding], found: Found, read: _Read, rules: Rules) 
     for finding in findings:
         if finding.rule.category and finding.colour is findings[0].colour:
             return finding.rule.category, [read.reason(finding.rule.id, finding.rule.category.value, finding.hits[0])]
+    deciding = frozenset(hit.name for each in findings if each.colour is findings[0].colour for hit in each.hits)
     stated = next((text.stated_category for text in reversed(read.texts) if text.stated_category), None)
-    category, speaking = rules.weights.heaviest(found, read.words, stated)
+    category, speaking = rules.weights.heaviest(found, deciding, read.words, stated)
     return category, [read.reason("words", category.value, hit) for hit in speaking]
 
 
@@ -232,12 +225,15 @@ def amended(before: Assessment, texts: Sequence[Text], rules: Rules, *, person_d
         )
     after = assess_all(texts, rules)
     colour = higher(before.colour, after.colour)
-    more_urgent = after.colour.rank > before.colour.rank
+    category = before.category
+    if after.colour.rank > before.colour.rank or category is Category.OTHER:
+        alone = assess_all([newest], rules)
+        category = alone.category if alone.colour is colour else after.category
     unsure = before.unsure or after.unsure
     return replace(
         after,
         colour=colour,
-        category=after.category if more_urgent or before.category is Category.OTHER else before.category,
+        category=category,
         deadline=_earlier(before.deadline, after.deadline),
         needs=_union(before, after),
         emergency=before.emergency or after.emergency,

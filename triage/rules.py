@@ -7,6 +7,7 @@ cannot be looked for, stops the start.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -25,6 +26,8 @@ CUES = ("denied", "past", "now", "over", "supposed")
 HASH_CHARACTERS = 8
 LOUDEST = 3
 """Words that are named as the reason for a category."""
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The quick one where the library was built with it."""
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -51,11 +54,40 @@ class _Unknown(_Checked):
     other: Colour
 
 
+class _Minutes(_Checked):
+    red: Minutes
+    yellow: Minutes
+    green: Minutes
+
+    def by_colour(self) -> dict[Colour, int]:
+        return {Colour(name): minutes for name, minutes in self}
+
+
+class _Row(_Checked):
+    now: Colour
+    days: Colour
+    later: Colour
+    open: Colour
+
+    def by_soon(self) -> dict[Soon, Colour]:
+        return {Soon[name.upper()]: colour for name, colour in self}
+
+
+class _Table(_Checked):
+    life: _Row
+    harm: _Row
+    need: _Row
+    none: _Row
+
+    def by_grave(self) -> Table:
+        return {Grave[name.upper()]: row.by_soon() for name, row in self}
+
+
 class _Policy(_Checked):
     version: str = Field(min_length=1)
-    review_minutes: dict[Colour, Minutes]
-    alarm_every_minutes: dict[Colour, Minutes]
-    colours: dict[GraveName, dict[SoonName, Colour]]
+    review_minutes: _Minutes
+    alarm_every_minutes: _Minutes
+    colours: _Table
     unknown: _Unknown
 
 
@@ -114,6 +146,7 @@ class _About(_Checked):
 class _Categories(_Checked):
     stated: float
     asking: float = Field(ge=1)
+    deciding: float = Field(ge=1)
     least: float
     categories: dict[Category, _About]
 
@@ -135,26 +168,29 @@ class Weights:
 
     stated: float
     asking: float
+    deciding: float
     least: float
     signs: Mapping[str, tuple[tuple[Category, float], ...]]
     words: Mapping[str, tuple[Category, float]]
     """By the name under which the phrasebook finds them."""
 
     def heaviest(
-        self, found: Found, words_of: Callable[[Hit], str], stated: Category | None
+        self, found: Found, deciding: frozenset[str], words_of: Callable[[Hit], str], stated: Category | None
     ) -> tuple[Category, list[Hit]]:
         """The category that weighs most, and the hits that speak for it loudest; `other` where none is heavy enough.
 
-        A word counts once, more in a sentence that asks for something; a sign speaks once, in however many words.
+        A word counts once, more in a sentence that asks for something; a sign speaks once, in however many words, and
+        louder where it is `deciding`: where the colour comes from it.
         """
         asking = {(hit.text, hit.sentence) for hit in found.get("plea", ())}
         speaking: dict[Category, dict[str, tuple[float, Hit]]] = {}
         for name, hits in found.items():
             word = self.words.get(name)
+            louder = self.deciding if name in deciding else 1
             for category, weight in (word,) if word else self.signs.get(name, ()):
                 of = speaking.setdefault(category, {})
                 for hit in hits if word else hits[:1]:
-                    heavy = weight * (self.asking if (hit.text, hit.sentence) in asking else 1)
+                    heavy = weight * louder * (self.asking if (hit.text, hit.sentence) in asking else 1)
                     words = words_of(hit)
                     if words not in of or of[words][0] < heavy:
                         of[words] = (heavy, hit)
@@ -203,8 +239,9 @@ class Rules:
         return findings(found, self.colour_rules, self.table, by_deadline)
 
 
+@cache
 def load(zone: ZoneInfo, folder: Path = FOLDER) -> Rules:
-    """The rules in a folder; raises RulesInvalid. `zone` is the city's: days in texts are days there."""
+    """The rules in a folder, read once in a process; raises RulesInvalid. `zone` is the city's, for days in texts."""
     sources = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"))}
     policy = _parsed(_Policy, "policy", sources)
     signs = _parsed(_Signs, "signs", sources)
@@ -224,14 +261,14 @@ def load(zone: ZoneInfo, folder: Path = FOLDER) -> Rules:
         zone=zone,
         phrasebook=book,
         colour_rules=tuple(ColourRule(**rule.model_dump()) for rule in colours.rules),
-        table=policy.colours,
+        table=policy.colours.by_grave(),
         unknown={True: policy.unknown.plea, False: policy.unknown.other},
         weights=_weights(categories),
         needs=needs.needs,
         groups=signs.groups,
         derived=signs.derived,
-        review_minutes=policy.review_minutes,
-        alarm_every_minutes=policy.alarm_every_minutes,
+        review_minutes=policy.review_minutes.by_colour(),
+        alarm_every_minutes=policy.alarm_every_minutes.by_colour(),
     )
 
 
@@ -239,7 +276,7 @@ def _read(name: str, sources: Mapping[str, str]) -> Any:
     if name not in sources:
         raise RulesInvalid(f"{name}.yaml is missing")
     try:
-        return yaml.safe_load(sources[name])
+        return yaml.load(sources[name], Loader=_LOADER)  # noqa: S506 one of the two safe ones
     except yaml.YAMLError as wrong:
         raise RulesInvalid(f"{name}.yaml is not YAML: {wrong}") from wrong
 
@@ -329,6 +366,7 @@ def _weights(categories: _Categories) -> Weights:
     return Weights(
         stated=categories.stated,
         asking=categories.asking,
+        deciding=categories.deciding,
         least=categories.least,
         signs={name: tuple(weights) for name, weights in signs.items()},
         words=words,

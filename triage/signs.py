@@ -105,7 +105,7 @@ def variants(words: str) -> list[str]:
     """Each way to read the `(a|b)` of a phrase; raises ValueError where they are too many."""
     found = [words]
     while _CHOICE.search(found[0]):
-        found = [each for one in found for each in _opened(one)]
+        found = list(dict.fromkeys(each for one in found for each in _opened(one)))
         if len(found) > MOST_VARIANTS:
             raise ValueError(f"{words!r} has more than {MOST_VARIANTS} variants")
     return found
@@ -201,7 +201,7 @@ class Phrasebook:
         self._numbered: dict[str, list[_Search]] = {}
         for phrase in phrases:
             search = _search(phrase)
-            for head in dict.fromkeys(_head(words) for words in variants(search.words)):
+            for head in {_head(words) for words in variants(search.words)}:
                 self._index(head, search)
 
     def _index(self, head: str, search: _Search) -> None:
