@@ -16,14 +16,15 @@ from shared.settings import Settings
 
 def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
     """The app of dispatch: directory, routing, cases, tasks, clocks."""
-    dispatch = Dispatch(Cities(), settings.hash_bytes)
+    cities = Cities()
+    dispatch = Dispatch(cities, settings.hash_bytes)
 
     async def apply_first(service: Service) -> None:
         """The first start brings the city's files into force."""
-        if await service.query(store.newest_revision) is not None:
-            return
-        contents = await asyncio.to_thread(directory.read_folder, settings.city_dir)
-        await service.command(directory.apply_first, contents)
+        if await service.query(store.newest_revision) is None:
+            contents = await asyncio.to_thread(directory.read_folder, settings.city_dir)
+            await service.command(directory.apply_first, contents)
+        await service.query(cities.current)  # so that the first request need not wait for it
 
     service = Service(
         SOURCE,
