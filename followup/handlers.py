@@ -295,7 +295,7 @@ def _text(work: Work, request_id: UUID, kind: TextKind, words: str | None) -> Te
         request_id=request_id,
         kind=kind,
         text=masked,
-        language=Language.ZH if any("一" <= sign <= "鿿" for sign in masked) else Language.EN,
+        language=Language.of(masked),
         filed_at=work.now,
         received_at=work.now,
     )

@@ -74,7 +74,7 @@ def prepare(tools: Tools, caller: Principal, filing: Filing) -> Prepared:
         request_id=request_id,
         text_id=text_id,
         words=words,
-        language=model.language_of(filing.text),
+        language=Language.of(filing.text),
         contact_hash=custody.hash("contact", filing.details.phone),
         details=custody.seal_details(request_id, filing.details),
         original=None if words == filing.text else custody.seal_text(text_id, filing.text),

@@ -13,7 +13,7 @@ from shared.contracts import Event, Fact, requests, texts
 from shared.contracts.directory import AreaRecorded
 from shared.contracts.life import TRANSITIONS
 from shared.contracts.operations import AlarmRaised
-from shared.contracts.vocabulary import AlarmKind, Decider, RejectionReason, TextKind, WithdrawalReason
+from shared.contracts.vocabulary import AlarmKind, Decider, Language, RejectionReason, TextKind, WithdrawalReason
 from shared.database import Transaction
 from shared.identity import Principal
 from shared.ids import new_id
@@ -181,7 +181,7 @@ async def _keep_text(
         request_id=filing.request_id,
         kind=kind,
         text=masked,
-        language=model.language_of(words),
+        language=Language.of(words),
         filed_at=work.now,
         received_at=work.now,
         channel=filing.channel,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from shared.contracts import Event, Fact, requests
 from shared.contracts.life import Known, applies
-from shared.contracts.vocabulary import Category, Channel, FiledBy, Language
+from shared.contracts.vocabulary import Category, Channel, FiledBy
 from shared.identity import DESK, HANDLERS, OVERSIGHT, STAFF, Kind, Principal, may_read
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState
 
@@ -144,12 +144,6 @@ def filed_by(caller: Principal) -> FiledBy:
     if caller.kind in STAFF:
         return FiledBy.OPERATOR
     return FiledBy.PARTNER if caller.kind in HANDLERS or caller.kind is Kind.SERVICE else FiledBy.RESIDENT
-
-
-def language_of(text: str) -> Language:
-    """Chinese where it has as many Chinese characters as other words, so that a place's name makes no language."""
-    chinese, words = len(CHINESE.findall(text)), len(LATIN.findall(text))
-    return Language.ZH if chinese and chinese >= words else Language.EN
 
 
 # A request, as intake knows it

@@ -131,7 +131,7 @@ def test_what_is_older_than_a_week_needs_a_right() -> None:
     ],
 )
 def test_the_language_is_that_of_most_words(text: str, language: Language) -> None:
-    assert model.language_of(text) is language
+    assert Language.of(text) is language
 
 
 @pytest.mark.parametrize(
