@@ -5,20 +5,19 @@ facts of others take effect. The tasks are what dispatch itself has decided, a s
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from dispatch.city import OnDuty, Post
-from dispatch.clocks import Escalation, Nudge, Pace, Reminder, Ring, pace
+from dispatch.clocks import Nudge, Pace, pace
+from dispatch.returns import check_return, route_after_return
 from dispatch.routing import BACKSTOP, Duty, Route
 from dispatch.tasks import (
     AlreadyHasTask,
     FulfilmentInThePast,
     NothingOwed,
     NotTheLead,
-    OwnerNotNamed,
-    ReturnsExhausted,
     Task,
     TaskHeldByAnother,
     TaskStatus,
@@ -43,12 +42,7 @@ from shared.problems import NotInThisState
 
 S = TaskStatus
 HIGHEST = len(Post) - 1
-BEYOND = len(Post)
-"""The level of the backstop, seen from the organisation it came from."""
-NAMED = "named-on-return"
 BY_HAND = "by-hand"
-WAIT_RETRY = timedelta(minutes=1)
-"""How often a task that nobody could be reached for is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +121,7 @@ class Case:
             organisations=[route.organisation],
         )
         self.tasks.append(task)
-        self._assign(task, duty, note=note)
+        self.assign(task, duty, note=note)
         return task
 
     def _add_need(self, need: str, lead: Task, duty: Duty) -> None:
@@ -204,8 +198,8 @@ class Case:
         lead.clocks.pop(Stage.FULFILLED, None)
         lead.first_assigned_at, lead.tried = None, []
         level = min(lead.level + 1, HIGHEST)
-        self._state(r.TaskEscalated, lead, stage=Stage.FULFILLED if missed else Stage.ANSWERED, level=level)
-        self._assign(lead, duty, level)
+        self.state(r.TaskEscalated, lead, stage=Stage.FULFILLED if missed else Stage.ANSWERED, level=level)
+        self.assign(lead, duty, level)
 
     def _cancel_open(self, now: datetime) -> None:
         for task in self.tasks:
@@ -213,7 +207,7 @@ class Case:
                 task.status = S.CANCELLED
                 task.stop(now)
                 task.change(now)
-                self._state(r.TaskCancelled, task)
+                self.state(r.TaskCancelled, task)
 
     # Whose it is
 
@@ -224,13 +218,13 @@ class Case:
         known_at = self.deadline_known_at or duty.now
         return pace(duty.clocks, self.colour, self.began_at, self.deadline, lead, known_at)
 
-    def _assign(self, task: Task, duty: Duty, level: int = 0, note: TextRef | None = None) -> None:
+    def assign(self, task: Task, duty: Duty, level: int = 0, note: TextRef | None = None) -> None:
         """Give the task to somebody on duty, from this level upwards; where nobody is, it waits."""
         chosen = duty.choose(task.organisation, level, task.tried)
         if chosen is None:
             self._wait(task, duty, level)
         else:
-            self._give(task, chosen, duty, note)
+            self.give(task, chosen, duty, note)
 
     def _wait(self, task: Task, duty: Duty, level: int) -> None:
         if task.status is not S.WAITING or Stage.ASSIGNED not in task.clocks:
@@ -239,7 +233,8 @@ class Case:
             task.change(duty.now)
         task.status, task.liaison, task.level = S.WAITING, None, level
 
-    def _give(self, task: Task, chosen: OnDuty, duty: Duty, note: TextRef | None = None) -> None:
+    def give(self, task: Task, chosen: OnDuty, duty: Duty, note: TextRef | None = None) -> None:
+        """Give the task to this person: the accept clock begins, and with the first assignment the others."""
         now, new = duty.now, self._pace(duty)
         if chosen.organisation != task.organisation:
             task.rule = BACKSTOP
@@ -255,7 +250,7 @@ class Case:
         if task.attempt > 1:
             task.change(now)
         is_lead = task.role is Role.LEAD
-        self._state(
+        self.state(
             r.TaskAssigned,
             task,
             liaison=chosen.liaison,
@@ -286,51 +281,23 @@ class Case:
         task.status, task.liaison, task.level = S.ACCEPTED, actor.liaison, max(task.level, actor.level)
         task.stop(now, Stage.ACCEPTED)
         task.change(now)
-        self._state(r.TaskAccepted, task, liaison=actor.liaison)
+        self.state(r.TaskAccepted, task, liaison=actor.liaison)
 
     def give_back(
         self, task: Task, revision: int, reason: ReturnReason, belongs_to: str | None, note: TextRef | None, duty: Duty
     ) -> None:
         """The organisation returns the task; within the limits it goes to whom it belongs, else a person decides."""
         task.check(revision, S.ASSIGNED, S.ACCEPTED)
-        self._check_return(task, reason, belongs_to, duty)
-        self._state(r.TaskReturned, task, reason=reason, belongs_to=belongs_to, **_note(note))
+        check_return(task, reason, belongs_to, duty)
+        self.state(r.TaskReturned, task, reason=reason, belongs_to=belongs_to, **_note(note))
         task.returned_by.append(task.organisation)
         task.tried = []
         task.stop(duty.now, Stage.ACCEPTED)
-        route = self._after_return(task, reason, belongs_to, duty)
+        route = route_after_return(task, reason, belongs_to, self.life, self.colour, duty)
         task.organisation, task.rule, task.level = route.organisation, route.rule, 0
         if task.organisation not in task.organisations:
             task.organisations.append(task.organisation)
-        self._assign(task, duty)
-
-    def _check_return(self, task: Task, reason: ReturnReason, belongs_to: str | None, duty: Duty) -> None:
-        if reason is ReturnReason.NOT_OURS and belongs_to is None:
-            raise OwnerNotNamed
-        if belongs_to is not None and belongs_to not in duty.city.organisations:
-            raise UnknownOrganisation
-        if belongs_to == task.organisation:
-            raise OwnerNotNamed("You named your own organisation. Say in `belongs_to` whose it is.")
-        if task.organisation == duty.routing.backstop and belongs_to is None:
-            raise OwnerNotNamed("Nobody stands behind you: say in `belongs_to` whose it is.")
-        limits = duty.clocks.returns
-        count = task.returned_by.count(task.organisation)
-        if count >= limits.per_organisation or len(task.returned_by) >= limits.in_all:
-            raise ReturnsExhausted(returns=len(task.returned_by))
-
-    def _after_return(self, task: Task, reason: ReturnReason, belongs_to: str | None, duty: Duty) -> Route:
-        backstop = Route(duty.routing.backstop, BACKSTOP)
-        exhausted = len(task.returned_by) >= duty.clocks.returns.in_all
-        decided = task.organisation == backstop.organisation
-        if belongs_to in task.returned_by or (exhausted and not decided):
-            task.needs_person = True
-            return backstop
-        task.needs_person = False
-        if belongs_to is not None:
-            return Route(belongs_to, NAMED)
-        if task.role is Role.ASSISTING or reason is ReturnReason.MORE_INFORMATION_NEEDED:
-            return backstop
-        return duty.route(str(self.life.category), self.life.area, self.colour, task.returned_by)
+        self.assign(task, duty)
 
     def contact(self, task: Task, revision: int, medium: Medium, now: datetime) -> None:
         """A human spoke with the resident: that counts for the whole case, whoever it was."""
@@ -338,13 +305,13 @@ class Case:
         for each in self.tasks:
             each.stop(now, Stage.CONTACTED)
         task.change(now)
-        self._state(r.ResidentContacted, task, medium=medium)
+        self.state(r.ResidentContacted, task, medium=medium)
 
     def progress(self, task: Task, revision: int, text: TextRef, now: datetime) -> None:
         """News from the work."""
         self._check_at_work(task, revision)
         task.change(now)
-        self._state(r.TaskProgressed, task, text_id=text.text_id, text_hash=text.text_hash)
+        self.state(r.TaskProgressed, task, text_id=text.text_id, text_hash=text.text_hash)
 
     def _check_at_work(self, task: Task, revision: int) -> None:
         task.check(revision, S.ACCEPTED, *((S.ANSWERED,) if task.owes_fulfilment else ()))
@@ -361,7 +328,7 @@ class Case:
         if fulfil_by is not None:
             task.start(Stage.FULFILLED, now, fulfil_by, now)
         task.change(now)
-        self._state(r.RequestAnswered, task, text_id=text.text_id, text_hash=text.text_hash, fulfil_by=fulfil_by)
+        self.state(r.RequestAnswered, task, text_id=text.text_id, text_hash=text.text_hash, fulfil_by=fulfil_by)
 
     def fulfil(self, task: Task, revision: int, note: TextRef | None, now: datetime) -> None:
         """What was promised has happened; or an assistant's part is done."""
@@ -374,7 +341,7 @@ class Case:
         task.status = S.FULFILLED
         task.stop(now)
         task.change(now)
-        self._state(r.TaskFulfilled, task, **_note(note))
+        self.state(r.TaskFulfilled, task, **_note(note))
 
     # What the desk and the resident do
 
@@ -395,60 +362,8 @@ class Case:
         if lead is None or not (running := lead.running()):
             raise NotInThisState(state=self.status.value)
         stage, clock = running[0]
-        self._nudged(lead, stage, clock.nudge_by_hand(), clock.due_at)
+        self.nudged(lead, stage, clock.nudge_by_hand(), clock.due_at)
         return lead, stage
-
-    # What time does
-
-    def wake(self, duty: Duty) -> None:
-        """Do all that is due now."""
-        for task in self.tasks:
-            if task.status is S.WAITING:
-                self._assign(task, duty, task.level)
-            for stage, clock in task.running():
-                for ring in clock.ring(duty.clocks, self.colour, duty.now):
-                    if self._rung(task, stage, ring, clock.due_at, duty):
-                        break
-
-    def _rung(self, task: Task, stage: Stage, ring: Ring, due_at: datetime, duty: Duty) -> bool:
-        """State what the ring means; true where the task went to somebody else, and the clock with it."""
-        match ring:
-            case Reminder(percent):
-                self._state(r.TaskReminded, task, stage=stage, percent=percent, due_at=due_at)
-            case Escalation():
-                self._state(r.TaskEscalated, task, stage=stage, level=task.level + 1)
-            case Nudge() as nudge:
-                self._nudged(task, stage, nudge, due_at)
-                return stage is Stage.ACCEPTED and self._recall(task, duty)
-        return False
-
-    def _nudged(self, task: Task, stage: Stage, nudge: Nudge, due_at: datetime) -> None:
-        self._state(r.TaskNudged, task, stage=stage, count=nudge.count, missed=nudge.missed, due_at=due_at)
-
-    def _recall(self, task: Task, duty: Duty) -> bool:
-        """Take the task from somebody who did not accept and give it higher; false where nobody is higher.
-
-        Behind the supervisor stands the backstop; behind the backstop's own supervisor, whoever comes on duty there.
-        """
-        tried = [*task.tried, *([task.liaison] if task.liaison else [])]
-        chosen = duty.choose(task.organisation, task.level + 1, tried) or duty.choose(duty.routing.backstop, 0, tried)
-        if chosen is None or task.liaison is None:
-            return False
-        self._state(r.TaskRecalled, task, liaison=task.liaison)
-        if chosen.organisation != task.organisation:
-            self._state(r.TaskEscalated, task, stage=Stage.ACCEPTED, level=BEYOND)
-        elif chosen.level > task.level:
-            self._state(r.TaskEscalated, task, stage=Stage.ACCEPTED, level=chosen.level)
-        task.tried = tried
-        self._give(task, chosen, duty)
-        return True
-
-    def next_moment(self, duty: Duty) -> datetime | None:
-        """When to wake next; None where nothing runs."""
-        moments = [c.next_moment(duty.clocks, self.colour) for task in self.tasks for _, c in task.running()]
-        if any(task.status is S.WAITING for task in self.tasks):
-            moments.append(duty.now + WAIT_RETRY)
-        return min((moment for moment in moments if moment is not None), default=None)
 
     # What it comes to
 
@@ -473,7 +388,12 @@ class Case:
         """What the request is about; other, before it is triaged."""
         return Category(self.life.category or Category.OTHER)
 
-    def _state(self, kind: type[r.TaskFact], task: Task, **values: Any) -> None:
+    def nudged(self, task: Task, stage: Stage, nudge: Nudge, due_at: datetime) -> None:
+        """State that the holder is urged."""
+        self.state(r.TaskNudged, task, stage=stage, count=nudge.count, missed=nudge.missed, due_at=due_at)
+
+    def state(self, kind: type[r.TaskFact], task: Task, **values: Any) -> None:
+        """Note a fact about a task, to be stated."""
         fields = {"task_id": task.id, "role": task.role, "organisation": task.organisation, **values}
         self.facts.append(kind.model_validate(fields))
 
