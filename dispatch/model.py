@@ -28,7 +28,6 @@ from shared.contracts.envelope import Event, Fact
 from shared.contracts.life import Life, applies, begin, fold
 from shared.contracts.vocabulary import (
     ENDINGS,
-    Category,
     Colour,
     Decider,
     DisputeReason,
@@ -382,11 +381,6 @@ class Case:
                 return Status.ACCEPTED
             case _:
                 return Status.ANSWERED
-
-    @property
-    def category(self) -> Category:
-        """What the request is about; other, before it is triaged."""
-        return Category(self.life.category or Category.OTHER)
 
     def nudged(self, task: Task, stage: Stage, nudge: Nudge, due_at: datetime) -> None:
         """State that the holder is urged."""

@@ -1,0 +1,342 @@
+"""The HTTP door of dispatch: tasks, nudges, the directory."""
+
+import re
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+
+from dispatch import directory, handlers
+from dispatch.answers import Applied, EntryHistory, EntryKept, NudgeShown, TaskShown
+from dispatch.city import Area, Entry, Liaison, Organisation, Shift
+from dispatch.directory import Desk
+from dispatch.files import LONGEST_CHARACTERS, FileKind, InvalidFile
+from dispatch.store import OVER, Place, Wanted
+from dispatch.tasks import (
+    AlreadyHasTask,
+    FulfilmentInThePast,
+    NothingOwed,
+    NotTheLead,
+    OwnerNotNamed,
+    ReturnsExhausted,
+    TaskHeldByAnother,
+    TaskStatus,
+    UnknownOrganisation,
+)
+from shared.contracts.vocabulary import Medium, ReturnReason
+from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, RevisionConflict
+from shared.service import Here
+from shared.web import Body, Caller, IdempotencyKey, Page, decode_cursor, encode_cursor, responses
+
+router = APIRouter(prefix="/v1", tags=["dispatch"])
+LONGEST_TEXT = 10_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _clean(words: str) -> str:
+    words = unicodedata.normalize("NFC", words.replace("\r\n", "\n"))
+    if _CONTROL.search(words):
+        raise ValueError("must not hold control characters other than line ends and tabs")
+    if not any(unicodedata.category(c)[0] not in "CZ" for c in words):
+        raise ValueError("must not be empty")
+    if len(words) > LONGEST_TEXT:
+        raise ValueError(f"must have at most {LONGEST_TEXT} characters")
+    return words
+
+
+def _rfc_3339(moment: Any) -> Any:
+    if not (isinstance(moment, str) and _RFC_3339.fullmatch(moment)):
+        raise ValueError("must be a time with its offset, as in 2026-03-02T16:00:00+08:00")
+    return moment
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+Words = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_clean)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
+Revision = Annotated[int, Field(ge=1, strict=True, description="As you last read it.")]
+OrganisationId = Annotated[str, Field(min_length=1, max_length=64)]
+ACTING = (NotFound, Forbidden, TaskHeldByAnother, RevisionConflict, NotInThisState)
+
+
+# Tasks
+
+
+def _read_place(cursor: str | None) -> Place | None:
+    if cursor is None:
+        return None
+    now, group, at, task_id = decode_cursor(cursor, 4)
+    try:
+        place = Place(datetime.fromisoformat(now), int(group), datetime.fromisoformat(at), UUID(task_id))
+    except (ValueError, TypeError, AttributeError) as broken:
+        raise InvalidInput("The cursor belongs to another list. Begin again without it.") from broken
+    if not 0 <= place.group <= OVER or place.now.tzinfo is None or place.at.tzinfo is None:
+        raise InvalidInput("The cursor belongs to another list. Begin again without it.")
+    return place
+
+
+@router.get("/tasks", responses=responses(Forbidden, InvalidInput))
+async def list_tasks(
+    caller: Caller,
+    service: Here,
+    mine: Annotated[bool, Query(description="Only those that I may act on.")] = False,
+    status: Annotated[
+        TaskStatus | None, Query(description="Only these; without it, all on which work is owed.")
+    ] = None,
+    organisation: Annotated[str | None, Query(max_length=64, description="Only this organisation's.")] = None,
+    overdue: Annotated[bool | None, Query(description="Only those with a clock that ran out, or only others.")] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most items on a page.")] = 50,
+) -> Page[TaskShown]:
+    """Tasks by urgency: overdue first, red before yellow before green, then what is due first.
+
+    Oversight sees all, an organisation its own.
+    """
+    wanted = Wanted(organisation=organisation, status=status.value if status else None, overdue=overdue)
+    now, after = service.clock.now(), _read_place(cursor)
+    items, place = await service.query(handlers.list_tasks, caller, wanted, now, after, limit, mine=mine)
+    following = encode_cursor(place.now, place.group, place.at, place.task_id) if place else None
+    return Page(items=items, next_cursor=following)
+
+
+@router.get("/tasks/{task_id}", responses=responses(NotFound))
+async def load_task(task_id: UUID, caller: Caller, service: Here) -> TaskShown:
+    """One task, for the organisation that has or had it, and for oversight."""
+    return await service.query(handlers.load_task, caller, task_id, service.clock.now())
+
+
+class AcceptBody(Body):
+    """Signing for a task."""
+
+    revision: Revision
+
+
+@router.post("/tasks/{task_id}/accept", responses=responses(*ACTING))
+async def accept(
+    task_id: UUID, body: AcceptBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Sign for the task (签收). Refused with who holds it where it went to somebody else meanwhile."""
+    return await service.command(handlers.accept, desk, caller, task_id, body.revision, idempotency=key)
+
+
+class ReturnBody(Body):
+    """Giving a task back, with the reason; `not_ours` says whose it is."""
+
+    revision: Revision
+    reason: ReturnReason
+    belongs_to: OrganisationId | None = None
+    note: Words | None = None
+
+
+@router.post(
+    "/tasks/{task_id}/return", responses=responses(*ACTING, ReturnsExhausted, OwnerNotNamed, UnknownOrganisation)
+)
+async def give_back(
+    task_id: UUID, body: ReturnBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Return the task (退单). It goes to whom it belongs at once; the clocks of the request run on."""
+    values = (body.revision, body.reason, body.belongs_to, body.note)
+    return await service.command(handlers.give_back, desk, caller, task_id, *values, idempotency=key)
+
+
+class ContactBody(Body):
+    """A word with the resident, and how."""
+
+    revision: Revision
+    medium: Medium = Medium.PHONE
+
+
+@router.post("/tasks/{task_id}/contact", responses=responses(*ACTING))
+async def contact(
+    task_id: UUID, body: ContactBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Note that a human of the organisation spoke with the resident."""
+    return await service.command(handlers.contact, desk, caller, task_id, body.revision, body.medium, idempotency=key)
+
+
+class ProgressBody(Body):
+    """News from the work, for the resident to read."""
+
+    revision: Revision
+    text: Words
+
+
+@router.post("/tasks/{task_id}/progress", responses=responses(*ACTING))
+async def progress(
+    task_id: UUID, body: ProgressBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Tell the resident how it goes."""
+    return await service.command(handlers.progress, desk, caller, task_id, body.revision, body.text, idempotency=key)
+
+
+class AnswerBody(Body):
+    """What was done; with `fulfil_by`, what will have been done by then."""
+
+    revision: Revision
+    text: Words
+    fulfil_by: Moment | None = None
+
+
+@router.post("/tasks/{task_id}/answer", responses=responses(*ACTING, NotTheLead, FulfilmentInThePast))
+async def answer(
+    task_id: UUID, body: AnswerBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Answer the resident, for the whole case; only the lead does. With `fulfil_by` you owe a `fulfil`."""
+    values = (body.revision, body.text, body.fulfil_by)
+    return await service.command(handlers.answer, desk, caller, task_id, *values, idempotency=key)
+
+
+class FulfilBody(Body):
+    """What was promised has happened, or an assistant's part is done."""
+
+    revision: Revision
+    note: Words | None = None
+
+
+@router.post("/tasks/{task_id}/fulfil", responses=responses(*ACTING, NothingOwed))
+async def fulfil(
+    task_id: UUID, body: FulfilBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Say that it has happened."""
+    return await service.command(handlers.fulfil, desk, caller, task_id, body.revision, body.note, idempotency=key)
+
+
+# Requests
+
+
+class TaskBody(Body):
+    """One more organisation that helps."""
+
+    organisation: OrganisationId
+    role: Annotated[str, Field(pattern="^assisting$")] = "assisting"
+    note: Words | None = None
+
+
+@router.post(
+    "/requests/{request_id}/tasks",
+    status_code=201,
+    responses=responses(NotFound, Forbidden, NotInThisState, AlreadyHasTask, UnknownOrganisation),
+)
+async def add_task(
+    request_id: UUID, body: TaskBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Let one more organisation assist; for those who work the queue."""
+    values = (body.organisation, body.note)
+    return await service.command(handlers.add_task, desk, caller, request_id, *values, idempotency=key)
+
+
+@router.post("/requests/{request_id}/nudges", status_code=201, responses=responses(NotFound, Forbidden, NotInThisState))
+async def nudge(request_id: UUID, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey) -> NudgeShown:
+    """Urge whoever holds the request (催办); counted. For those who work the queue, and for the resident."""
+    return await service.command(handlers.nudge, desk, caller, request_id, idempotency=key)
+
+
+# The directory
+
+
+class FileBody(Body):
+    """One of the city's files, as it stands on the disk."""
+
+    kind: FileKind
+    content: Annotated[str, Field(min_length=1, max_length=LONGEST_CHARACTERS)]
+    dry_run: bool = False
+
+
+@router.post("/directory", responses=responses(Forbidden, InvalidFile))
+async def apply_file(body: FileBody, caller: Caller, service: Here) -> Applied:
+    """Check a file and put it into force (`heed apply`); with `dry_run`, only say what it would change."""
+    return await service.command(directory.apply_file, caller, body.kind, body.content, body.dry_run)
+
+
+@router.get("/directory", responses=responses(Forbidden))
+async def list_policies(caller: Caller, service: Here) -> Page[EntryKept]:
+    """The files in force: versions, routing rules, clocks."""
+    return Page(items=await service.query(directory.list_entries, caller, directory.POLICY))
+
+
+C = TypeVar("C", bound=Entry)
+Offered = tuple[str, str, str]
+ORGANISATIONS: Offered = ("organisations", "{entry_id}", directory.ORGANISATION)
+LIAISONS: Offered = ("liaisons", "{entry_id}", directory.LIAISON)
+SHIFTS: Offered = ("shifts", "{entry_id}", directory.SHIFTS)
+AREAS: Offered = ("areas", "{entry_id:path}", directory.AREA)
+"""An area's id holds slashes."""
+CHANGING = responses(Forbidden, RevisionConflict, InvalidFile, InvalidInput)
+
+
+class ShiftsOfOne(Entry):
+    """All shifts of one person; the entry's id is the person's."""
+
+    shifts: tuple[Shift, ...]
+
+
+class EntryBody(Body, Generic[C]):
+    """The whole entry as it shall be; `revision` as you last read it, 0 for a new one."""
+
+    revision: int = Field(0, ge=0, strict=True)
+    content: C
+
+
+def _plain(entry_id: str, entry: Entry) -> dict[str, Any]:
+    """The entry as it is kept; raises InvalidInput where it is another's than the address says."""
+    ids = {shift.liaison for shift in entry.shifts} if isinstance(entry, ShiftsOfOne) else {getattr(entry, "id", None)}
+    if ids - {entry_id}:
+        raise InvalidInput("The entry's id is not the one in the address.")
+    return entry.model_dump(mode="json", by_alias=True)
+
+
+@router.put("/organisations/{entry_id}", responses=CHANGING)
+async def put_organisation(entry_id: str, body: EntryBody[Organisation], caller: Caller, service: Here) -> EntryKept:
+    """Add or change an organisation."""
+    plain = _plain(entry_id, body.content)
+    return await service.command(directory.put_entry, caller, directory.ORGANISATION, entry_id, body.revision, plain)
+
+
+@router.put("/liaisons/{entry_id}", responses=CHANGING)
+async def put_liaison(entry_id: str, body: EntryBody[Liaison], caller: Caller, service: Here) -> EntryKept:
+    """Add or change a person of an organisation."""
+    plain = _plain(entry_id, body.content)
+    return await service.command(directory.put_entry, caller, directory.LIAISON, entry_id, body.revision, plain)
+
+
+@router.put("/shifts/{entry_id}", responses=CHANGING)
+async def put_shifts(entry_id: str, body: EntryBody[ShiftsOfOne], caller: Caller, service: Here) -> EntryKept:
+    """Say when a person is on duty; all his shifts at once."""
+    plain = _plain(entry_id, body.content)
+    return await service.command(directory.put_entry, caller, directory.SHIFTS, entry_id, body.revision, plain)
+
+
+@router.put("/areas/{entry_id:path}", responses=CHANGING)
+async def put_area(entry_id: str, body: EntryBody[Area], caller: Caller, service: Here) -> EntryKept:
+    """Add or change a place."""
+    plain = _plain(entry_id, body.content)
+    return await service.command(directory.put_entry, caller, directory.AREA, entry_id, body.revision, plain)
+
+
+def _offer(path: str, one: str, kind: str) -> None:
+    """The two readings of a kind of entry."""
+
+    async def list_all(caller: Caller, service: Here) -> Page[EntryKept]:
+        return Page(items=await service.query(directory.list_entries, caller, kind))
+
+    async def load(entry_id: str, caller: Caller, service: Here) -> EntryHistory:
+        return await service.query(directory.load_entry, caller, kind, entry_id)
+
+    router.get(f"/{path}", name=f"list_{path}", responses=responses(Forbidden), summary=f"All {path} in force")(
+        list_all
+    )
+    router.get(
+        f"/{path}/{one}", name=f"load_{kind}", responses=responses(Forbidden, NotFound), summary="One, with its history"
+    )(load)
+
+
+for _offered in (ORGANISATIONS, LIAISONS, SHIFTS, AREAS):
+    _offer(*_offered)
