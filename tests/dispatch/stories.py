@@ -1,6 +1,5 @@
 """What happens to a request around dispatch, told in a word each; and the sample city in memory."""
 
-from collections import Counter
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -8,8 +7,8 @@ from uuid import UUID
 
 from httpx2 import Response
 
-from dispatch.clocks import ClockPolicy
-from dispatch.files import AreasFile, DirectoryFile, FileKind, make_city, parse
+from dispatch.city import City
+from dispatch.files import FileKind, make_city, parse
 from dispatch.routing import Duty, RoutingPolicy
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
@@ -60,15 +59,20 @@ def sample(kind: FileKind) -> Any:
     return parse(kind, (SAMPLE / f"{kind}.yaml").read_text(encoding="utf-8"))
 
 
-def sample_duty(now: datetime = START, **changed: Any) -> Duty:
+def sample_city() -> City:
     directory, areas = sample(FileKind.DIRECTORY), sample(FileKind.AREAS)
-    assert isinstance(directory, DirectoryFile)
-    assert isinstance(areas, AreasFile)
-    routing, clocks = sample(FileKind.ROUTING), sample(FileKind.CLOCKS)
-    assert isinstance(routing, RoutingPolicy)
-    assert isinstance(clocks, ClockPolicy)
-    values = {"city": make_city(directory, areas), "routing": routing, "clocks": clocks, "loads": Counter()} | changed
-    return Duty(now=now, new_id=new_id, **values)
+    return make_city(directory, areas)
+
+
+def sample_duty(now: datetime = START, city: City | None = None, routing: RoutingPolicy | None = None) -> Duty:
+    """Who decides, on the sample city's files, at this moment."""
+    return Duty(
+        city=city or sample_city(),
+        routing=routing or sample(FileKind.ROUTING),
+        clocks=sample(FileKind.CLOCKS),
+        now=now,
+        new_id=new_id,
+    )
 
 
 def received(area: str | None = GRID, at: datetime = START) -> r.RequestReceived:
