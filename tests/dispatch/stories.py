@@ -136,11 +136,16 @@ class Story:
         """Dispatch reads, from the bus, all that it has stated so far; what it knows already changes nothing."""
         await self.harness.take(*(e for e in await self.harness.stated() if e.topic == r.TOPIC))
 
-    async def tasks(self, **parameters: Any) -> list[dict[str, Any]]:
-        async with self.harness.client(OPERATOR) as client:
+    async def page(self, who: Principal = OPERATOR, **parameters: Any) -> dict[str, Any]:
+        """A page of the list of tasks."""
+        async with self.harness.client(who) as client:
             answer = await client.get("/v1/tasks", params={"limit": 200, **parameters})
         assert answer.status_code == 200, answer.text
-        return list(answer.json()["items"])
+        return dict(answer.json())
+
+    async def tasks(self, who: Principal = OPERATOR, **parameters: Any) -> list[dict[str, Any]]:
+        """The first page's tasks."""
+        return list((await self.page(who, **parameters))["items"])
 
     async def lead(self, request_id: UUID) -> dict[str, Any]:
         """The lead task as it is now."""

@@ -567,7 +567,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.triages += 1
         self._append(triaged(colour, revision=self.triages, by=by))
 
-    @precondition(lambda self: len(self.log) > 6)
+    @precondition(lambda self: len(self.log) > 4)
     @rule(fact=st.sampled_from([WITHDRAWN, rejected(), r.RequestMerged(into=UUID(int=1))]))
     def end(self, fact: Fact) -> None:
         if self._folded().status not in ENDINGS:
@@ -607,6 +607,15 @@ class AnyHistory(RuleBasedStateMachine):
             assert (folded.holder.name, folded.holder.liaison) == (lead.organisation, lead.liaison)
         if folded.status in ENDINGS:
             assert not any(task.is_open for task in self.case.tasks)
+        else:
+            assert lead.status is not TaskStatus.CANCELLED
+            assert lead.is_open == (folded.status is not Status.ANSWERED or folded.fulfil_by is not None)
+
+    @invariant()
+    def who_accepted_is_asked_no_more_to_accept(self) -> None:
+        for task in self.case.tasks:
+            asked = Stage.ACCEPTED in {stage for stage, _ in task.running()}
+            assert asked == (task.status is TaskStatus.ASSIGNED)
 
     def teardown(self) -> None:
         if not hasattr(self, "log"):
