@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -81,6 +81,18 @@ async def _answers(port: int, path: str) -> bool:
         writer.close()
 
 
+async def _first_of(started: asyncio.subprocess.Process, ready: Coroutine[None, None, None]) -> None:
+    """Wait until it is ready; raises RuntimeError where the process ends before."""
+    waiting = asyncio.ensure_future(ready)
+    ended = asyncio.ensure_future(started.wait())
+    await asyncio.wait([waiting, ended], return_when=asyncio.FIRST_COMPLETED)
+    if not waiting.done():
+        waiting.cancel()
+        raise RuntimeError(f"a measured process ended at its start with code {started.returncode}")
+    ended.cancel()
+    await waiting
+
+
 @asynccontextmanager
 async def process(*arguments: str, port: int, path: str, environment: Mapping[str, str]) -> AsyncIterator[int]:
     """A Python process that serves, as long as the block lasts; yields its number."""
@@ -88,7 +100,7 @@ async def process(*arguments: str, port: int, path: str, environment: Mapping[st
         sys.executable, *arguments, env={**os.environ, **environment}, stdout=asyncio.subprocess.DEVNULL
     )
     try:
-        await wait_until_listening(port, path)
+        await _first_of(started, wait_until_listening(port, path))
         yield started.pid
     finally:
         if started.returncode is None:

@@ -27,6 +27,8 @@ async def serve(settings: Settings) -> None:
                 return None
 
             await serve_app(gateway, settings.host, settings.port, ready)
+            await gateway.state.service.bus.stop()
+            await gateway.state.service.database.close()
 
 
 def main() -> None:

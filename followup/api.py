@@ -1,12 +1,13 @@
 """The HTTP door of followup: ratings, call-backs, figures, alarms."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from followup import figures, handlers, store
 from followup.handlers import AttemptKept, RatingKept, Word
@@ -31,7 +32,16 @@ COMMENT_CHARACTERS = 2000
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
 Mark = Annotated[int | None, Field(ge=1, le=5, description="5 is best.")]
-Words = Annotated[str | None, Field(max_length=COMMENT_CHARACTERS)]
+
+
+def _plain(words: str | None) -> str | None:
+    """Words without control characters other than line ends and tabs, which no text may hold."""
+    if words and any(unicodedata.category(sign) == "Cc" and sign not in "\n\r\t" for sign in words):
+        raise ValueError("must not hold control characters other than line ends and tabs")
+    return words
+
+
+Words = Annotated[str | None, Field(max_length=COMMENT_CHARACTERS), AfterValidator(_plain)]
 
 
 # Rating
@@ -171,10 +181,10 @@ class Group(BaseModel):
 
 
 class FiguresReport(BaseModel):
-    """Figures of the requests received in [from, to), whole hours; `from` is null where it is since opening."""
+    """Figures of the requests received in [from, to), whole hours; null `from`: since opening, null `to`: until now."""
 
     from_: datetime | None = Field(serialization_alias="from")
-    to: datetime
+    to: datetime | None
     by: By | None
     figures: figures.Figures
     sentence: Sentences
@@ -193,10 +203,11 @@ async def read_figures(
     if not caller.is_staff:
         raise Forbidden
     begin = figures.hour_of(from_.astimezone(UTC)) if from_ else None
-    end = _next_hour(to.astimezone(UTC) if to else service.clock.now())
-    if begin is not None and begin >= end:
+    end = _next_hour(to.astimezone(UTC)) if to else None
+    if begin and end and begin >= end:
         raise InvalidInput("`from` must be before `to`.")
-    whole, groups = await service.query(handlers.read_figures, by, begin or OPENING, end)
+    horizon = figures.day_of(service.clock.now()) + timedelta(days=2)  # intake's clock may be a little ahead of ours
+    whole, groups = await service.query(handlers.read_figures, by, begin or OPENING, end or horizon)
     shown = figures.figures(whole)
     return FiguresReport(
         from_=begin,

@@ -226,7 +226,7 @@ async def list_visits(
     if due_by is not None:
         query = query.where(visits.c.due_at <= due_by)
     if not_of is not None:
-        query = query.where(sa.not_(cases.c.organisations.any(not_of)))
+        query = query.where(sa.literal(not_of) != sa.all_(cases.c.organisations))
     if after is not None:
         query = query.where(sa.tuple_(visits.c.due_at, visits.c.id) > sa.tuple_(*after))
     return [(_visit(row), CASE.validate_json(row.body)) for row in await connection.execute(query)]
@@ -321,4 +321,4 @@ async def list_alarms(
 async def count_alarms(connection: Transaction) -> dict[str, int]:
     """How many alarms of each kind are open."""
     query = sa.select(alarms.c.kind, sa.func.count()).group_by(alarms.c.kind)
-    return dict((await connection.execute(query)).tuples().all())
+    return {row[0]: row[1] for row in await connection.execute(query)}

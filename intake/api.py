@@ -155,12 +155,12 @@ class ContactViewBody(Body):
     purpose: Purpose
 
 
-def _tools(request: Request) -> Tools:
+async def _tools(request: Request) -> Tools:
     tools: Tools = request.app.state.tools
     return tools
 
 
-def _file_together(request: Request) -> Grouped[Prepared, Filed]:
+async def _file_together(request: Request) -> Grouped[Prepared, Filed]:
     together: Grouped[Prepared, Filed] = request.app.state.file_together
     return together
 

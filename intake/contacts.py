@@ -43,7 +43,7 @@ def household(address: str) -> str | None:
     return plain if any(c.isdigit() for c in plain) else None
 
 
-def building(address: str) -> str | None:
-    """The address down to the building (`金茂花苑3`); None where it names none."""
-    found = _BUILDING.match(household(address) or "")
+def building(of_household: str) -> str | None:
+    """The building of a household in that spelling (`金茂花苑3`); None where it names none."""
+    found = _BUILDING.match(of_household)
     return found[0] if found else None

@@ -194,7 +194,8 @@ def _state_filing(tools: Tools, work: Work, admitted: Admitted) -> None:
 def _received(custody: Custody, admitted: Admitted, now: datetime) -> requests.RequestReceived:
     prepared, place = admitted.prepared, admitted.place
     filing, address = prepared.filing, prepared.filing.details.address
-    household, building = (contacts.household(address), contacts.building(address)) if address else (None, None)
+    household = contacts.household(address) if address else None
+    building = contacts.building(household) if household else None
     return requests.RequestReceived(
         receipt=admitted.receipt,
         channel=admitted.channel,

@@ -1,5 +1,6 @@
 """What may be filed and by whom, who may do what with a request, and which fact follows. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,6 +19,17 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 """How far a filer's clock may be ahead of ours."""
 OFFLINE_LIMIT = timedelta(days=7)
 RIGHT_TO_IMPORT = "import"
+CHINESE = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
+LATIN = re.compile(r"[A-Za-z]+")
+RELATION = re.compile(
+    r"^(?:[我他她的家里们这位个]|\d+岁|奶奶|爷爷|外婆|外公|姥姥|姥爷|妈妈?|爸爸?|母亲|父亲|婆婆|公公|岳父|岳母|儿子|女儿|孙子|孙女"
+    r"|孩子|小孩|婴儿|宝宝|丈夫|妻子|老公|老婆|爱人|哥哥?|姐姐?|弟弟?|妹妹?|叔叔?|阿姨|舅舅?|姑姑?|伯伯?|邻居|老人家?|老太太?|老伯"
+    r"|同事|朋友|同学|室友|租客|房东|病人|孕妇|员工|工人"
+    r"|\b(?:my|our|his|her|the|an?|old|elderly|sick|neighbour|neighbor|friend|colleague|grand(?:mother|father|ma|pa|parents?)"
+    r"|mother|father|mom|mum|dad|parents?|son|daughter|child|baby|wife|husband|brother|sister|uncle|aunt)\b|[\s,，、.])+",
+    re.IGNORECASE,
+)
+"""What stands before a name, or alone: how somebody is related to the filer."""
 
 
 class NotYourChannel(Forbidden):
@@ -74,8 +86,9 @@ class Details:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Words that may not leave in a text: who is meant."""
-        return tuple(words for words in (self.name, self.phone, self.on_behalf_of) if words)
+        """Words that may not leave in a text: who is meant. `我奶奶` is nobody's name, and triage must read it."""
+        other = RELATION.sub("", self.on_behalf_of) if self.on_behalf_of else None
+        return tuple(words for words in (self.name, self.phone, other) if words)
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -135,8 +148,7 @@ def filed_by(caller: Principal) -> FiledBy:
 
 def language_of(text: str) -> Language:
     """Chinese where it has as many Chinese characters as other words, so that a place's name makes no language."""
-    chinese = sum("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U0003ffff" for c in text)
-    words = sum(any(c.isascii() and c.isalpha() for c in word) for word in text.split())
+    chinese, words = len(CHINESE.findall(text)), len(LATIN.findall(text))
     return Language.ZH if chinese and chinese >= words else Language.EN
 
 

@@ -101,7 +101,7 @@ class Areas:
         if coordinates:
             found = _narrower(found, self._containing(*coordinates))
         by_address = self._mentioned_in(address) if address else NOWHERE
-        if by_address is NOWHERE and found is NOWHERE:
+        if by_address.area is None and found.area is None:
             mentioned = self._mentioned_in(text[:SEARCHED_CHARACTERS])
             return replace(mentioned, confidence=mentioned.confidence * SURE_TEXT)
         return _narrower(found, by_address)

@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from fastapi import FastAPI
+
 import dispatch.app
 import followup.app
 import intake.app
-import triage.app
-from fastapi import FastAPI
-
 import services.callbacks.app
 import services.gateway.app
+import triage.app
 from shared.clock import Clock
 from shared.embedded import EmbeddedPostgres, ensure_database
 from shared.server import serve_app
@@ -36,6 +36,8 @@ INSIDE: Mapping[str, Build] = {
 NAMES = (*INSIDE, "gateway")
 INSTANCE = "standalone"
 SECRET_BYTES = 32
+SETTLE_SECONDS = 10.0
+"""How long the start waits for every service to know the directory and what it missed; then it opens all the same."""
 
 
 @asynccontextmanager
@@ -47,6 +49,8 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         gateway = services.gateway.app.build(own["gateway"], clock, apps)
         for app in (*apps.values(), gateway):
             await stack.enter_async_context(app.router.lifespan_context(app))
+        for app in (apps["dispatch"], *apps.values(), gateway):
+            await app.state.service.settled(SETTLE_SECONDS)
         yield gateway
 
 

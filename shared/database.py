@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import command, context
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 Transaction = AsyncConnection
@@ -92,8 +94,24 @@ async def migrate(database: Database, folder: Path, version_table: str = "alembi
         command.upgrade(config, "head")
 
     async with database.transaction() as connection:
+        if await _version(connection, version_table) == _newest(folder):
+            return
         await connection.execute(sa.text("set local lock_timeout = '60s'"))
         await connection.run_sync(upgrade)
+
+
+async def _version(connection: Transaction, version_table: str) -> str | None:
+    """The migration that the schema stands at; None where there is none yet."""
+    if not (await connection.execute(sa.select(sa.func.to_regclass(version_table)))).scalar():
+        return None
+    table = sa.table(version_table, sa.column("version_num"))
+    version: str | None = (await connection.execute(sa.select(table.c.version_num))).scalar()
+    return version
+
+
+@cache
+def _newest(folder: Path) -> str | None:
+    return ScriptDirectory(str(folder)).get_current_head()
 
 
 def run_migrations(metadata: sa.MetaData) -> None:

@@ -34,7 +34,7 @@ _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹣ー﹘"), "-")
 _BLANKS = dict.fromkeys(map(ord, "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"), " ")
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200c\u200d\u200e\u200f\u2060\ufeff"), UNSEEN)
 _SHADOW = {**_FULL_WIDTH, **_DECIMALS, **_DASHES, **_BLANKS, ord("\u3000"): " ", ord("\u202f"): " ", **_UNSEEN}
-_UNWRITTEN = dict.fromkeys(map(ord, " \t\u200b().-\n"))
+_UNWRITTEN = re.compile(r"[ \t\n\u200b().\-]")
 NUMERALS = dict(zip("〇零○一二三四五六七八九幺", "0001234567891", strict=True))
 _SPOKEN = {ord(c): digit for c, digit in NUMERALS.items()}
 
@@ -96,26 +96,37 @@ _BARE_ROOM = r"(?:\d{3,4}(?![\d:：.]|\s?[人名个元块户位度点年月日�
 _FLOOR = rf"(?:(?:\d{{1,2}}|{_C}{{1,3}})\s?[楼层](?!上|下))"
 _GAP = r"[ ,，\-]?"
 _NO_ROOM_BUT = r"(?!\s+(?:days?|people|persons?|hours?|minutes?|times?|of|more)\b)"
+# Each with the characters of which one must be there, so that most texts pass at a glance.
 _DOORS = tuple(
+    (triggers, re.compile(pattern))
+    for triggers, pattern in (
+        (
+            "幢栋#元楼",
+            rf"(?:{_D}\s?弄{_GAP})?{_HOUSE}(?:{_GAP}(?:{_HOUSE}|{_FLOOR}))*(?:{_GAP}(?:{_ROOM}|{_BARE_ROOM}))?",
+        ),
+        ("室房", rf"(?:{_D}\s?[弄号]{_GAP})*{_ROOM}"),
+        # 3-2-502; 花苑3-502; not 10-26-2022
+        ("-", r"(?<![\d.:\-])\d{1,3}-\d{1,2}-(?!(?:19|20)\d\d(?!\d))\d{3,4}(?:室|号|房)?(?![\d\-])"),
+        ("-", r"(?<=[苑园区庭府城邨村里居寓湾郡墅场院])\s?\d{1,3}-\d{3,4}(?:室|房)?(?![\d\-])"),
+        # 新华路88号; not 铁路26号, which may be a date; 12组5号; 村88号, since no month has so many days
+        (
+            "号",
+            rf"(?<=[路街巷弄])(?<![道铁公马条段水电]路)\s?(?:{_D}\s?弄\s?)?{_D}\s?号(?!线)(?:{_GAP}{_BARE_ROOM})?",
+        ),
+        ("组", rf"(?:{_D}|{_C}{{1,2}})\s?组\s?{_D}\s?号"),
+        ("号", r"(?<=[村里浜埭])\s?(?:3[2-9]|[4-9]\d|\d{3,4})号(?!楼)"),
+    )
+)
+_ENGLISH_DOORS = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"(?:{_D}\s?弄{_GAP})?{_HOUSE}(?:{_GAP}(?:{_HOUSE}|{_FLOOR}))*(?:{_GAP}(?:{_ROOM}|{_BARE_ROOM}))?",
-        rf"(?:{_D}\s?[弄号]{_GAP})*{_ROOM}",
-        # 3-2-502; 花苑3-502; not 10-26-2022
-        r"(?<![\d.:\-])\d{1,3}-\d{1,2}-(?!(?:19|20)\d\d(?!\d))\d{3,4}(?:室|号|房)?(?![\d\-])",
-        r"(?<=[苑园区庭府城邨村里居寓湾郡墅场院])\s?\d{1,3}-\d{3,4}(?:室|房)?(?![\d\-])",
-        # 新华路88号; not 铁路26号, which may be a date; 12组5号; 村88号, since no month has so many days
-        rf"(?<=[路街巷弄])(?<![道铁公马条段水电]路)\s?(?:{_D}\s?弄\s?)?{_D}\s?号(?!线)(?:{_GAP}{_BARE_ROOM})?",
-        rf"(?:{_D}|{_C}{{1,2}})\s?组\s?{_D}\s?号",
-        r"(?<=[村里浜埭])\s?(?:3[2-9]|[4-9]\d|\d{3,4})号(?!楼)",
-        r"(?<![A-Za-z])(?i:room|rm|apartment|apt|flat|unit|suite|door|building|bldg|block|house)\b\.?\s?(?:(?i:no|number)\b\.?\s?)?"
+        r"(?<![A-Za-z])(?i:room|rm|apartment|apt|flat|unit|suite|door|building|bldg|block|house)(?![A-Za-z])\.?\s?"
+        r"(?:(?i:no|number)(?![A-Za-z])\.?\s?)?"
         rf"#?(?:\d{{1,5}}[A-Za-z]?|[A-Z]\d{{1,4}}|[B-HJ-Z]|A(?!\s[a-z]))(?![0-9A-Za-z]){_NO_ROOM_BUT}",
         r"(?<![0-9A-Za-z])\d{1,4}[A-Za-z]?(?=,?\s+(?:[A-Z][a-z]+\s+){1,3}(?:Road|Rd|Street|St|Avenue|Ave|Lane)\b)",
     )
 )
-_MAY_BE_DOOR = re.compile(
-    r"[幢栋室弄组号#]|单元|\d-\d|\d,?\s+[A-Z]|(?i:room|rm|apartment|apt|flat|unit|suite|door|building|bldg|block|house)"
-)
+_LATIN_WORDS = re.compile(r"[A-Za-z]{2}")
 
 
 def mask(text: str, also: Iterable[str] = (), places: Iterable[str] = ()) -> str:
@@ -145,25 +156,28 @@ def _named(shadow: str, also: Iterable[str], mark: str) -> Iterator[Span]:
     """Where words occur that the caller names, whatever blanks and hyphens stand in them."""
     written = _written(shadow)
     for words in also:
-        if _written(words.translate(_SHADOW)) not in written:
+        wanted = _written(words.translate(_SHADOW))
+        if len(wanted) < SHORTEST_NAME or wanted not in written:
             continue
-        characters = [c for c in words.translate(_SHADOW) if not c.isspace() and c != UNSEEN]
-        if len(characters) < SHORTEST_NAME:
-            continue
-        before = r"(?<![0-9A-Za-z])" if _is_latin(characters[0]) else ""
-        after = r"(?![0-9A-Za-z])" if _is_latin(characters[-1]) else ""
-        joined = r"[ \t\u200b().\-]{0,3}".join(map(re.escape, characters))
-        for found in re.finditer(before + joined + after, shadow, re.IGNORECASE):
-            yield Span(*found.span(), mark)
+        at = [n for n, c in enumerate(shadow) if not _UNWRITTEN.match(c)]
+        found = written.find(wanted)
+        while found >= 0:
+            start, end = at[found], at[found + len(wanted) - 1] + 1
+            if not (_is_latin(shadow[start - 1 : start + 1]) or _is_latin(shadow[end - 1 : end + 1])):
+                yield Span(start, end, mark)
+            found = written.find(wanted, found + 1)
 
 
 def _written(shadow: str) -> str:
-    """What is left without blanks, hyphens and the like: quick to search, before a pattern is made for good."""
-    return shadow.translate(_UNWRITTEN).casefold()
+    """What is left without blanks, hyphens and the like, in lower case; characters keep their places."""
+    plain = _UNWRITTEN.sub("", shadow)
+    lower = plain.lower()
+    return lower if len(lower) == len(plain) else "".join(c.lower()[0] for c in plain)
 
 
-def _is_latin(character: str) -> bool:
-    return character.isascii() and character.isalnum()
+def _is_latin(pair: str) -> bool:
+    """Whether two neighbours are letters or digits of one Latin word: then no name begins or ends between them."""
+    return len(pair) == 2 and pair.isascii() and pair.isalnum()
 
 
 def _numbers(shadow: str) -> Iterator[Span]:
@@ -173,7 +187,7 @@ def _numbers(shadow: str) -> Iterator[Span]:
                 yield Span(*found.span("it" if "it" in pattern.groupindex else 0), mark)
     for found in _SPOKEN_RUN.finditer(shadow):
         yield from _spoken(found[0], found.start())
-    for found in _ENGLISH_RUN.finditer(shadow):
+    for found in _ENGLISH_RUN.finditer(shadow) if _LATIN_WORDS.search(shadow) else ():
         yield Span(*found.span(), PHONE)
     for found in _MAIL.finditer(shadow) if "@" in shadow else ():
         yield Span(*found.span(), MAIL)
@@ -192,6 +206,9 @@ def _spoken(run: str, at: int) -> Iterator[Span]:
 
 
 def _doors(shadow: str) -> Iterator[Span]:
-    for pattern in _DOORS if _MAY_BE_DOOR.search(shadow) else ():
+    patterns = [pattern for triggers, pattern in _DOORS if any(c in shadow for c in triggers)]
+    if _LATIN_WORDS.search(shadow):
+        patterns += _ENGLISH_DOORS
+    for pattern in patterns:
         for found in pattern.finditer(shadow):
             yield Span(*found.span(), DOOR)

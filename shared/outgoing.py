@@ -8,11 +8,12 @@ after some bytes, and a call inside an open transaction is refused.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from socket import SOCK_STREAM
+from socket import SOCK_STREAM, getaddrinfo
 from typing import Any
 
 import httpcore2
@@ -23,7 +24,8 @@ from shared.problems import Problem
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+Resolver = Callable[[str, int], Iterable[str]]
+"""Gives the addresses of a host; may take its time: it runs in a thread. Raises OSError where there are none."""
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
@@ -45,6 +47,7 @@ EVERYWHERE = parse_networks("0.0.0.0/0,::/0")
 HTTPS_PORT = 443
 LONGEST_URL = 2000
 ADDRESSES_TRIED = 4
+LOOKUP_THREADS = 64
 CONNECT_SECONDS = 5.0
 CONNECTIONS = 1000  # more than any caller keeps open: the bound on work is the caller's
 ANSWER_BYTES = 64 * 1024
@@ -97,25 +100,59 @@ def parse_target(url: str) -> httpx2.URL:
         raise TargetRefused(f"The URL is longer than {LONGEST_URL} characters.")
     if target.scheme not in {"http", "https"} or not target.host:
         raise TargetRefused("The URL must begin with https:// and name a host.")
+    if not 0 < (target.port or HTTPS_PORT) < 65536:
+        raise TargetRefused("The port must be between 1 and 65535.")
     if target.userinfo or target.fragment:
         raise TargetRefused("Leave user, password and fragment out of the URL.")
     return target
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
+def resolve(host: str, port: int) -> list[str]:
     """The addresses of a name, as the machine's resolver gives them."""
-    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
-    return [str(info[4][0]) for info in infos]
+    return [str(info[4][0]) for info in getaddrinfo(host, port, type=SOCK_STREAM)]
+
+
+class Lookups:
+    """Looks names up in threads of its own; one lookup of a name at a time, however many wait for it.
+
+    So a name whose servers do not answer holds one thread, and never those that others need.
+    """
+
+    def __init__(self, resolver: Resolver) -> None:
+        """`resolver` runs in a thread."""
+        self._resolver = resolver
+        self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="outgoing-lookup")
+        self._running: dict[tuple[str, int], asyncio.Future[Iterable[str]]] = {}
+
+    async def addresses(self, host: str, port: int) -> Iterable[str]:
+        """The host's addresses; raises OSError, TimeoutError among them."""
+        key = (host, port)
+        running = self._running.get(key)
+        if running is None:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, self._resolver, host, port)
+            self._running[key] = running
+            running.add_done_callback(lambda done: self._forget(key, done))
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await asyncio.shield(running)
+
+    def _forget(self, key: tuple[str, int], done: "asyncio.Future[Iterable[str]]") -> None:
+        del self._running[key]
+        if not done.cancelled():
+            done.exception()  # seen, though nobody may wait for it any more
+
+    def close(self) -> None:
+        """Look nothing up any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Guard(httpcore2.AsyncNetworkBackend):
     """Connects only to addresses that it checked itself, never to a unix socket; one for https, one for http."""
 
-    def __init__(self, networks: Sequence[Network], is_encrypted: bool, resolver: Resolver) -> None:
+    def __init__(self, networks: Sequence[Network], is_encrypted: bool, lookups: Lookups) -> None:
         """`networks`: besides the public ones on port 443, what may be called on any port and without encryption."""
         self._networks = networks
         self._is_encrypted = is_encrypted
-        self._resolver = resolver
+        self._lookups = lookups
         self._inner = httpcore2.AnyIOBackend()
 
     def allows(self, address: Address, port: int) -> bool:
@@ -127,8 +164,7 @@ class Guard(httpcore2.AsyncNetworkBackend):
     async def checked(self, host: str, port: int) -> list[Address]:
         """The addresses of the host; raises TargetRefused where any of them may not be called, or there is none."""
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                found = await self._resolver(host, port)
+            found = await self._lookups.addresses(host, port)
         except (OSError, UnicodeError) as unknown:  # TimeoutError is an OSError
             raise httpcore2.ConnectError("the name does not resolve") from unknown
         addresses = [plain_address(text) for text in dict.fromkeys(found)]
@@ -173,7 +209,8 @@ class Outgoing:
         """`networks` may be called on any port, over http too; `timeout_seconds` bounds a call from first to last."""
         self._timeout_seconds = timeout_seconds
         self._answer_bytes = answer_bytes
-        self._guards = {scheme: Guard(networks, scheme == "https", resolver) for scheme in ("http", "https")}
+        self._lookups = Lookups(resolver)
+        self._guards = {scheme: Guard(networks, scheme == "https", self._lookups) for scheme in ("http", "https")}
         context = tls or ssl.create_default_context()
         self._pools = {
             scheme: httpcore2.AsyncConnectionPool(
@@ -237,6 +274,7 @@ class Outgoing:
         """Close every connection."""
         for pool in self._pools.values():
             await pool.aclose()
+        self._lookups.close()
 
 
 def _default_port(target: httpx2.URL) -> int:

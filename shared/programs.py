@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,19 +59,20 @@ def find_programs(major: str | None = None) -> Path:
 
 async def run(*command: str | Path, account: Account | None = None) -> tuple[int, str]:
     """Run a program to its end, as `account` where given: its exit code and all it said."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    done = await asyncio.to_thread(
+        subprocess.run,
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         cwd="/",
         env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,
-    )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode(errors="replace").strip()
+        check=False,
+    )  # in a thread: uvloop's own subprocesses cannot change the user
+    return done.returncode, done.stdout.decode(errors="replace").strip()
 
 
 async def reachable_programs(programs: Path, place: Path, account: Account | None) -> Path:

@@ -45,6 +45,7 @@ FLOOR_MIGRATIONS = Path(__file__).parent / "migrations"
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 HOUSEKEEPING_SECONDS = 60.0
 MEASURE_SECONDS = 5.0
+SETTLING_SECONDS = 0.02
 ATTEMPTS = 3
 log = structlog.get_logger()
 
@@ -164,12 +165,32 @@ class Service:
 
     async def start(self) -> None:
         """Bring the schema up to date, connect, and follow the database's clock."""
-        await migrate(self.database, FLOOR_MIGRATIONS, "floor_version")
-        await migrate(self.database, self._migrations)
+        await self.migrate()
         await self.bus.start()
         await self.synchronise()
         if self._on_start:
             await self._on_start(self)
+
+    async def settled(self, within_seconds: float) -> bool:
+        """Whether all that was stated here is on the bus, and all that is on the bus was taken, within this time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                while not await self._is_settled():
+                    await self.clock.pause(SETTLING_SECONDS)
+                return True
+        return False
+
+    async def _is_settled(self) -> bool:
+        async with self.database.transaction() as connection:
+            if (await connection.execute(sa.select(sa.func.count()).select_from(outbox))).scalar_one():
+                return False
+        ends, read = await self.bus.ends(self.topics), self.positions.read_from
+        return all(read.get(partition, 0) >= end for partition, end in ends.items())
+
+    async def migrate(self) -> None:
+        """Bring the floor's and the service's own tables up to date."""
+        await migrate(self.database, FLOOR_MIGRATIONS, "floor_version")
+        await migrate(self.database, self._migrations)
 
     async def synchronise(self) -> None:
         """Set the clock by the database's."""
@@ -323,7 +344,8 @@ class Arrivals:
     async def wait(self, timeout_seconds: float) -> None:
         """Return after the next batch, or after the timeout."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._event.wait()
 
 
 # What every app has
@@ -331,7 +353,7 @@ class Arrivals:
 floor_router = APIRouter()
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The service whose app was called."""
     service: Service = request.app.state.service
     return service
@@ -365,7 +387,7 @@ async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _must_be_desk(caller: Caller) -> None:
+async def _must_be_desk(caller: Caller) -> None:
     if caller.kind not in DESK:
         raise Forbidden
 

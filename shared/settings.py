@@ -50,7 +50,9 @@ class Settings(BaseSettings):
 
     # limits of the gateway
     anonymous_calls_per_minute: int = Field(
-        3000, ge=1, description="Calls per minute from one address without a token; a mobile network may be one address."
+        3000,
+        ge=1,
+        description="Calls per minute from one address without a token; a mobile network may be one address.",
     )
     resident_calls_per_minute: int = Field(120, ge=1, description="Calls per minute with one tracking token.")
     named_calls_per_minute: int = Field(12_000, ge=1, description="Calls per minute of one staff member or partner.")

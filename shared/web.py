@@ -71,7 +71,7 @@ def decode_cursor(cursor: str, values: int) -> list[Any]:
     return read
 
 
-def caller_of(request: Request) -> Principal:
+async def caller_of(request: Request) -> Principal:
     """Who calls, by the token that the gateway signed; raises Unauthenticated."""
     token = request.headers.get("heed-identity")
     if token is None:

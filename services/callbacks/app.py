@@ -46,8 +46,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         try:
             await sender.run()
         finally:
-            await outgoing.aclose()
-            await to_gateway.aclose()
+            await sender.aclose()
 
     async def prepare(service: Service) -> None:
         await service.command(handlers.forget)
@@ -68,17 +67,18 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
     outgoing = Outgoing(
         parse_networks(settings.dangerous_callback_networks), timeout_seconds=settings.callback_timeout_seconds
     )
-    to_gateway = Outgoing(EVERYWHERE, timeout_seconds=10, answer_bytes=GATEWAY_ANSWER_BYTES)
-    phones = _phones(settings, to_gateway) if settings.notice_provider_url is not None else None
+    phones = _phones(settings) if settings.notice_provider_url is not None else None
     sender = Sender(service, outgoing, keyring, limits, phones)
     app = service.app(api.router)
     app.state.tools = api.Tools(outgoing, keyring, sender)
     return app
 
 
-def _phones(settings: Settings, to_gateway: Outgoing) -> GatewayPhones:
+def _phones(settings: Settings) -> GatewayPhones:
     return GatewayPhones(
-        to_gateway, required(settings.gateway_url, "gateway_url"), required(settings.gateway_token, "gateway_token")
+        Outgoing(EVERYWHERE, timeout_seconds=10, answer_bytes=GATEWAY_ANSWER_BYTES),
+        required(settings.gateway_url, "gateway_url"),
+        required(settings.gateway_token, "gateway_token"),
     )
 
 

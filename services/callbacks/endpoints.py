@@ -25,7 +25,7 @@ from shared.identity import DESK, Principal
 from shared.ids import new_id
 from shared.messaging.work import Work
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState
-from shared.sealing import Keyring
+from shared.sealing import Keyring, SealBroken
 from shared.web import check_revision
 
 SERVICE = "callbacks"
@@ -76,19 +76,23 @@ def seal(keyring: Keyring, endpoint_id: UUID, secret: bytes) -> bytes:
 
 
 def open_secrets(keyring: Keyring, endpoint_id: UUID, row: Any, now: datetime) -> list[bytes]:
-    """The secrets that sign now, the newest first."""
+    """The secrets that sign now, the newest first; none where their key is not in the keyring any more."""
     sealed = [row.secret]
     if row.old_secret is not None and row.old_secret_until > now:
         sealed.append(row.old_secret)
-    return [keyring.open(one, f"endpoints.secret|{endpoint_id}") for one in sealed]
+    try:
+        return [keyring.open(one, f"endpoints.secret|{endpoint_id}") for one in sealed]
+    except SealBroken:
+        return []
 
 
 async def newest_secret(connection: Transaction, keyring: Keyring, endpoint_id: UUID, now: datetime) -> bytes:
     """The secret that an endpoint's owner is shown when it is made."""
     row = await store.find_secrets(connection, endpoint_id)
-    if row is None:
+    opened = open_secrets(keyring, endpoint_id, row, now) if row else []
+    if not opened:
         raise NotFound
-    return open_secrets(keyring, endpoint_id, row, now)[0]
+    return opened[0]
 
 
 # Verbs

@@ -18,7 +18,7 @@ from shared.ids import new_id
 from shared.messaging.work import Timer, Work
 
 RETENTION_TIMER = "retention"
-RETENTION_EVERY = timedelta(hours=1)
+RETENTION_EVERY = timedelta(hours=6)
 RETENTION_ROWS = 5000
 LOOK_AGAIN = timedelta(hours=1)
 

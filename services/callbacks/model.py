@@ -25,7 +25,9 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 TEST_TYPE = "heed.webhook.test"
 PROVIDER_ID = UUID(int=1)
 """The city's message provider among the endpoints: sent to like any other; nobody sees or changes it there."""
-ERRORS = frozenset({"timeout", "unreachable", "protocol", "refused", "expired", "no_contact", "phone_unavailable"})
+ERRORS = frozenset(
+    {"timeout", "unreachable", "protocol", "refused", "expired", "no_contact", "phone_unavailable", "no_secret"}
+)
 THROTTLING = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,

@@ -26,6 +26,9 @@ class Phones(Protocol):
     async def of(self, request_id: UUID) -> str:
         """The phone of a request's contact; raises NoContact or PhoneUnavailable."""
 
+    async def aclose(self) -> None:
+        """Close every connection."""
+
 
 class GatewayPhones:
     """Asks the gateway's contact-views, which logs who asked, and for what."""
@@ -49,6 +52,10 @@ class GatewayPhones:
         if not 200 <= answer.status < 300:
             raise PhoneUnavailable
         return _phone_in(answer.body)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._outgoing.aclose()
 
 
 def _phone_in(body: bytes) -> str:

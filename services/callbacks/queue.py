@@ -156,16 +156,15 @@ def _due_of_endpoint(now: datetime, per_endpoint: int) -> sa.FromClause:
     )
 
 
-async def still_ours(connection: Transaction, taken: Sequence[Taken]) -> set[UUID]:
-    """Which of these nobody else has taken since, locked."""
-    lease = {delivery.id: delivery.lease for delivery in taken}
+async def still_ours(connection: Transaction, taken: Sequence[Taken]) -> set[tuple[UUID, UUID]]:
+    """Which of these nobody else has taken since, locked: ids with leases."""
     rows = await connection.execute(
         sa.select(deliveries.c.id, deliveries.c.taken_by)
-        .where(deliveries.c.id.in_(lease))
+        .where(deliveries.c.id.in_([delivery.id for delivery in taken]))
         .order_by(deliveries.c.id)
         .with_for_update()
     )
-    return {row.id for row in rows if row.taken_by == lease[row.id]}
+    return {(row.id, row.taken_by) for row in rows}
 
 
 async def settle(connection: Transaction, settled: Sequence[Settled]) -> None:

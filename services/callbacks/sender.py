@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter
 
 from services.callbacks import endpoints, queue, store
 from services.callbacks.handlers import state_notified
@@ -38,6 +39,7 @@ from shared.outgoing import CallFailed, Outgoing, TargetRefused
 from shared.sealing import Keyring
 from shared.service import Service
 
+ATTEMPTS = Counter("heed_callback_attempts_total", "Calls to partners by status code, or why there was none.", ["code"])
 log = structlog.get_logger()
 
 
@@ -82,6 +84,12 @@ class Sender:
             for task in mine:
                 task.cancel()
             await asyncio.gather(*mine, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._outgoing.aclose()
+        if self._phones is not None:
+            await self._phones.aclose()
 
     async def _listen(self) -> None:
         """Facts that were just taken may have queued something."""
@@ -149,6 +157,7 @@ class Sender:
         began = monotonic()
         attempt = await self._attempt(one)
         attempt = replace(attempt, duration_ms=int((monotonic() - began) * 1000))
+        ATTEMPTS.labels(attempt.status_code or attempt.error).inc()
         await self._record((one.delivery, attempt))
 
     async def _attempt(self, one: ToSend) -> Attempt:
@@ -156,8 +165,8 @@ class Sender:
         failed = Attempt(at=self._service.clock.now(), duration_ms=0)
         try:
             body = await self._body(one)
-            if body is None:
-                return replace(failed, error="expired")
+            if body is None or not one.secrets:
+                return replace(failed, error="no_secret" if body else "expired")
             headers = signed_headers(one.secrets, str(one.delivery.event_id), wall_now(), body)
             answer = await self._outgoing.post(one.delivery.url, body, headers)
         except CallFailed as away:
@@ -186,14 +195,14 @@ class Sender:
         after = dict(before)
         settled = []
         for delivery, attempt in sorted(outcomes, key=lambda outcome: outcome[1].at):
-            if delivery.id in ours and delivery.endpoint_id in after:
+            if (delivery.id, delivery.lease) in ours and delivery.endpoint_id in after:
                 one = self._settle(delivery, attempt)
                 settled.append(one)
                 after[delivery.endpoint_id] = after[delivery.endpoint_id].after(attempt, one.due_at)
         await queue.settle(work.connection, settled)
         await self._save_endpoints(work, before, after)
         await self._say(work, settled)
-        return [delivery.id in ours for delivery in taken]
+        return [(delivery.id, delivery.lease) in ours for delivery in taken]
 
     def _settle(self, delivery: Taken, attempt: Attempt) -> Settled:
         again = (

@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 
 from shared.clock import Clock
@@ -23,16 +23,17 @@ class Agenda:
         self._numbers = count()
         self._sooner = asyncio.Event()
         self._hands = asyncio.Semaphore(HANDS)
-        self._at_work = 0
+        self._at_work: list[datetime] = []
 
     def plan(self, at: datetime, deed: Deed) -> None:
         """Do this at that time, at once where it has passed."""
         heapq.heappush(self._planned, (at, next(self._numbers), deed))
         self._sooner.set()
 
-    def is_done(self, until: datetime) -> bool:
-        """Whether nobody is at work, nor means to do anything before this time."""
-        return not self._at_work and not (self._planned and self._planned[0][0] <= until)
+    def lag(self) -> timedelta:
+        """How late people are: since when the earliest deed that is not done is due."""
+        undone = [*self._at_work, *(at for at, _, _ in self._planned[:1])]
+        return max(self._clock.now() - min(undone), timedelta()) if undone else timedelta()
 
     async def run(self) -> None:
         """Do what is planned, for ever; ends only when cancelled, or when a deed raises."""
@@ -41,17 +42,17 @@ class Agenda:
                 self._sooner.clear()
                 if self._planned and self._planned[0][0] <= self._clock.now():
                     await self._hands.acquire()
-                    _, _, deed = heapq.heappop(self._planned)
-                    self._at_work += 1
-                    people.create_task(self._do(deed))
+                    at, _, deed = heapq.heappop(self._planned)
+                    self._at_work.append(at)
+                    people.create_task(self._do(at, deed))
                 else:
                     await self._next()
 
-    async def _do(self, deed: Deed) -> None:
+    async def _do(self, at: datetime, deed: Deed) -> None:
         try:
             await deed()
         finally:
-            self._at_work -= 1
+            self._at_work.remove(at)
             self._hands.release()
 
     async def _next(self) -> None:

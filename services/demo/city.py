@@ -13,13 +13,17 @@ import httpx2
 
 from services.demo.agenda import Agenda
 from services.demo.ledger import Ledger
+from services.demo.pace import PacedClock
 from services.demo.script import STORY, Filing
-from shared.clock import Clock
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
 from shared.contracts.vocabulary import Colour
 
 CALL_SECONDS = 60.0
+KEPT_SECONDS = 2.0
+"""How long an idle connection is used again: the server hangs up after five."""
+LINE_BROKE = 0
+"""In place of a status, where no answer came."""
 SEED = "2022-10-24"
 
 
@@ -49,7 +53,7 @@ class Answer:
     @property
     def is_fine(self) -> bool:
         """Whether it was done."""
-        return self.status < 300
+        return 200 <= self.status < 300
 
 
 class Telephone:
@@ -58,12 +62,12 @@ class Telephone:
     def __init__(self, base_url: str, tokens: Mapping[str, str]) -> None:
         """`tokens` by the names of credentials.json."""
         self._tokens = tokens
-        limits = httpx2.Limits(max_connections=16, max_keepalive_connections=16)
+        limits = httpx2.Limits(max_connections=16, keepalive_expiry=KEPT_SECONDS)
         self._client = httpx2.AsyncClient(base_url=base_url, trust_env=False, timeout=CALL_SECONDS, limits=limits)
         self.answers: Counter[str] = Counter()
         """How often which status was the answer, by kind of call."""
         self.surprises: list[str] = []
-        """Answers of 500 and above: what no caller can be to blame for."""
+        """Answers of 500 and above, and none at all: what no caller can be to blame for."""
 
     async def close(self) -> None:
         """Hang up."""
@@ -76,7 +80,11 @@ class Telephone:
             headers = {**headers, "authorization": f"Bearer {self._tokens.get(who, who)}"}
         if body is not None:
             more["json"] = body
-        answer = await self._client.request(method, path, headers=headers, **more)
+        try:
+            answer = await self._client.request(method, path, headers=headers, **more)
+        except httpx2.TransportError as broken:
+            self.surprises.append(f"{method} {path}: {type(broken).__name__}")
+            return Answer(LINE_BROKE, None)
         what = path.rsplit("/", 1)[-1] if method == "POST" else method
         self.answers[f"{what} {answer.status_code}"] += 1
         if answer.status_code >= 500:
@@ -88,7 +96,7 @@ class Telephone:
 class City:
     """Everything the people of the demo have in common."""
 
-    clock: Clock
+    clock: PacedClock
     agenda: Agenda
     telephone: Telephone
     ledger: Ledger
@@ -103,6 +111,8 @@ class City:
     notes: Counter[str] = field(default_factory=Counter)
     """What is worth telling at the end: `late accepts refused`, …"""
 
+    _heard_late: timedelta = field(default=timedelta(), init=False)
+
     def add(self, case: Case) -> None:
         """Remember a filing's receipt; facts that were quicker than the receipt are heard now."""
         self.cases[case.request_id] = self.by_name[case.filing.name] = case
@@ -113,11 +123,23 @@ class City:
         """Take an event of the log in, and let people react to it."""
         if not self.ledger.read(event) or not isinstance(event.fact, r.RequestFact):
             return
+        self._heard_late = max(self._heard_late, self._lateness(event))
         case = self.cases.get(UUID(event.subject))
         if case is None:
             self._early[UUID(event.subject)].append(event.fact)
         else:
             self.react(case, event.fact)
+
+    def _lateness(self, event: Event[Fact]) -> timedelta:
+        """How long the system took to tell it, or to triage it."""
+        first = isinstance(event.fact, r.RequestTriaged) and event.fact.revision == 1
+        since = self.ledger.lives[UUID(event.subject)].received_at if first else event.time
+        return self.clock.now() - since
+
+    def lag(self) -> timedelta:
+        """How late the people are, or the system was since the last look."""
+        heard_late, self._heard_late = self._heard_late, timedelta()
+        return max(self.agenda.lag(), heard_late)
 
     def __post_init__(self) -> None:
         self._early: defaultdict[UUID, list[r.RequestFact]] = defaultdict(list)

@@ -23,12 +23,12 @@ def on_triaged(city: City, case: Case, fact: r.RequestTriaged) -> None:
     """Where the machine was unsure, an operator reads the text."""
     if fact.unsure:
         chance = dice(case.filing.name, "review", fact.revision)
-        city.agenda.plan(city.soon(chance, REVIEW[fact.colour]), partial(review, city, case))
+        city.agenda.plan(city.soon(chance, REVIEW[fact.colour]), partial(review, city, case, fact.revision))
 
 
-async def review(city: City, case: Case) -> None:
+async def review(city: City, case: Case, revision: int) -> None:
     """Confirm the colour, and say what it is about."""
-    body: dict[str, Any] = {"reason": CONFIRMED}
+    body: dict[str, Any] = {"revision": revision, "reason": CONFIRMED}
     if case.filing.about is not None:
         body["category"] = case.filing.about
     await city.telephone.call("operator", "POST", f"/v1/requests/{case.request_id}/assessments", body)

@@ -5,13 +5,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from services.demo.city import Case, City
+from services.demo.city import LINE_BROKE, Case, City
 from services.demo.script import Filing, Step
 
 RESIDENT = "resident"
-BUSY = 429
-BUSY_MINUTES = 15
-"""After how long somebody tries again who was told that too many call at once."""
+TRY_AGAIN = frozenset({LINE_BROKE, 409, 429, 503})
+AGAIN_MINUTES = 15
+"""After how long somebody tries again who could not be heard; the Idempotency-Key keeps it one request."""
 
 
 def plan_filings(city: City, filings: list[Filing]) -> None:
@@ -23,8 +23,8 @@ def plan_filings(city: City, filings: list[Filing]) -> None:
 async def file(city: City, filing: Filing) -> None:
     """File it, and plan what its filer does later."""
     answer = await _post(city, filing)
-    if answer.status == BUSY:
-        city.agenda.plan(city.clock.now() + timedelta(minutes=BUSY_MINUTES), partial(file, city, filing))
+    if answer.status in TRY_AGAIN:
+        city.agenda.plan(city.clock.now() + timedelta(minutes=AGAIN_MINUTES), partial(file, city, filing))
     elif answer.is_fine and not filing.malformed:
         body = answer.body
         case = Case(filing, UUID(body["id"]), body["receipt"], body["tracking_token"])
@@ -51,7 +51,7 @@ async def _post(city: City, filing: Filing) -> Any:
 async def replay(city: City, case: Case, _step: Step) -> None:
     """The app lost the answer and sends the same again: it must get the same receipt."""
     answer = await _post(city, case.filing)
-    if answer.status == BUSY:
+    if answer.status in TRY_AGAIN:
         return
     if answer.body.get("id") != str(case.request_id):
         city.misfiled.append(f"{case.filing.name}: filed again with its key, but got {answer.status} {answer.body}")

@@ -139,11 +139,9 @@ class Handlers:
 
 
 def _token(organisation: str, liaison: str) -> str:
-    """Who acts, by the post: whoever of the organisation is on duty, its deputy, or a supervisor."""
+    """Who acts, by the post of who holds the task; the deputy acts for the supervisor too."""
     post = liaison.rpartition(".")[2]
-    if post == "supervisor":
-        return "supervisor"
-    return f"{'deputy' if post == 'deputy' else 'liaison'}:{organisation}"
+    return f"{'deputy' if post in {'deputy', 'supervisor'} else 'liaison'}:{organisation}"
 
 
 def read_services(directory: Mapping[str, Any]) -> dict[str, frozenset[Category]]:

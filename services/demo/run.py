@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,9 +21,9 @@ from services.demo.city import Case, City, Telephone
 from services.demo.filers import plan_filings
 from services.demo.ledger import Ledger, read_event
 from services.demo.liaisons import Handlers, first_serving, read_services
+from services.demo.pace import PacedClock, keep_pace
 from services.demo.residents import plan_rating
 from services.demo.script import OPENING, STORY, Filing, read_filings
-from shared.clock import Clock
 from shared.contracts import operations
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import Role
@@ -30,12 +31,10 @@ from shared.settings import ROOT, Settings
 from shared.telemetry import configure_logs
 
 SAMPLE = ROOT / "deploy" / "sample"
-RATE = 1000.0
-"""Seconds of the city in one real second: two and a half days in three and a half minutes."""
 START_RATE = 2.0
 """While the system starts; not 1, with which the clock would follow the database's."""
 START_MINUTES = 2
-LASTS = timedelta(hours=60)
+CLOSING = OPENING + timedelta(hours=60)
 SHOW_SECONDS = 2.0
 PLENTY = 1_000_000
 STOPPED = 130
@@ -43,50 +42,60 @@ STOPPED = 130
 
 async def play() -> int:
     """Play the demo; the process's exit code."""
-    configure_logs("error")
+    configure_logs("critical")
     click.echo("Starting a throwaway Heed: its own PostgreSQL, its own folder, a free port.")
-    clock = Clock(START_RATE, OPENING - timedelta(minutes=START_MINUTES))
+    clock = PacedClock(START_RATE, OPENING - timedelta(minutes=START_MINUTES))
     with tempfile.TemporaryDirectory(prefix="heed-demo-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # as root, PostgreSQL runs as an account that must be able to pass through
-        async with system(folder, clock) as (url, served):
+        async with system(folder, clock) as (url, stop):
             playing = asyncio.create_task(_play_city(url, folder, clock))
-            await asyncio.wait([playing, served], return_when=asyncio.FIRST_COMPLETED)
+            await _first(playing, asyncio.create_task(stop.wait()))
             if not playing.done():
-                playing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await playing
+                await _cancel(playing)
                 click.echo("Stopped.")
                 return STOPPED
             return playing.result()
 
 
 @asynccontextmanager
-async def system(folder: Path, clock: Clock) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
-    """A standalone Heed with all its state in `folder`: its address, and a task that ends when Ctrl-C is pressed."""
+async def system(folder: Path, clock: PacedClock) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A standalone Heed with all its state in `folder`: its address, and an event that is set by Ctrl-C."""
     settings = Settings(
-        var=folder, port=0, city_dir=SAMPLE, dangerous_clock_rate=RATE,
+        var=folder, port=0, city_dir=SAMPLE, dangerous_clock_rate=START_RATE,
         anonymous_calls_per_minute=PLENTY, resident_calls_per_minute=PLENTY, named_calls_per_minute=PLENTY,
     )  # fmt: skip
-    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    address: asyncio.Future[str] = loop.create_future()
 
     async def ready(url: str) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):  # instead of the server's: people stop before it does
+            loop.add_signal_handler(number, stop.set)
         address.set_result(url)
 
     served = asyncio.create_task(standalone.serve(settings, ready, clock))
-    waiting: list[asyncio.Future[Any]] = [served, address]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    if served.done():
-        served.result()
     try:
-        yield await address, served
+        await _first(served, address)
+        if served.done():
+            served.result()
+        yield await address, stop
     finally:
-        served.cancel()
-        with suppress(asyncio.CancelledError):
-            await served
+        await _cancel(served)
 
 
-async def _play_city(url: str, folder: Path, clock: Clock) -> int:
+async def _first(*waiting: asyncio.Future[Any]) -> None:
+    """Return when the first of them is done."""
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel it, and wait until it has tidied up."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _play_city(url: str, folder: Path, clock: PacedClock) -> int:
     tokens: dict[str, str] = json.loads((folder / "credentials.json").read_text())["tokens"]
     telephone = Telephone(url, tokens)
     remote = Remote(url, tokens["operator"])
@@ -104,7 +113,7 @@ async def _play_city(url: str, folder: Path, clock: Clock) -> int:
     return 0 if found.is_complete else 1
 
 
-def _people(clock: Clock, telephone: Telephone) -> City:
+def _people(clock: PacedClock, telephone: Telephone) -> City:
     """Everybody, and what each does when he hears of something."""
     directory: dict[str, Any] = yaml.safe_load((SAMPLE / "directory.yaml").read_text(encoding="utf-8"))
     serves = read_services(directory)
@@ -136,13 +145,13 @@ async def _live(city: City, filings: list[Filing], remote: Remote) -> None:
     """Two and a half days."""
     plan_filings(city, filings)
     desk.plan_call_backs(city)
-    city.clock.set_rate(RATE)
-    loops = [city.agenda.run(), _follow(city, remote), _report(city), city.clock.sleep_until(OPENING + LASTS)]
+    loops = [city.agenda.run(), _follow(city, remote), _report(city), keep_pace(city.clock, city.lag, CLOSING)]
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await _first(*tasks)
+        for task in tasks:
+            if task.done():
+                task.result()
     finally:
         for task in tasks:
             task.cancel()

@@ -41,7 +41,7 @@ def progress(city: City) -> None:
 
 def stages(ledger: Ledger) -> None:
     """How long each stage took, in minutes of the city."""
-    click.echo("\nFrom receipt, in minutes of the city (one real second is about a quarter of an hour there):")
+    click.echo("\nFrom receipt, in minutes of the city (in one real second a quarter of an hour goes by there):")
     for status, took in ledger.stages.items():
         if len(took) > 1:
             cuts = quantiles(took.values(), n=10, method="inclusive")

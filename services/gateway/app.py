@@ -25,9 +25,22 @@ from shared.contracts import directory, requests, texts
 from shared.service import Service
 from shared.settings import Settings, required
 from shared.tokens import IdentitySigner
-from shared.web import ASGIApp
+from shared.web import ASGIApp, Receive, Scope, Send
 
 TOPICS = (requests.TOPIC, texts.TOPIC, directory.TOPIC)
+
+
+class App(FastAPI):
+    """The service's app behind its front door, so that a call which is passed on meets no framework."""
+
+    def __init__(self, inner: FastAPI, front: Front) -> None:
+        """`inner` answers the gateway's own routes, and starts and stops with this app."""
+        super().__init__(title=inner.title, openapi_url=None)
+        self.router, self.state, self._front = inner.router, inner.state, front
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        await self._front(scope, receive, send)
 
 
 def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str, ASGIApp] | None = None) -> FastAPI:
@@ -60,17 +73,17 @@ def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str
         background=[tell],
     )
     limits = Limits(settings)
-    app = service.app(api.router)
-    app.state.parts = api.Parts(reader=Reader(service, hub), limits=limits)
-    app.add_middleware(
-        Front,
+    inner = service.app(api.router)
+    inner.state.parts = api.Parts(reader=Reader(service, hub), limits=limits)
+    front = Front(
+        inner,
         callers=Callers(service.database, signer, settings.tracking_bytes),
         limits=limits,
         table=Table(all_routes()),
-        upstreams={**others, "documents": Documents(app.openapi, others)},
+        upstreams={**others, "documents": Documents(inner.openapi, others)},
         triage_wait=TriageWait(hub, find),
     )
-    return app
+    return App(inner, front)
 
 
 async def write_credentials(app: FastAPI, path: Path, base_url: str) -> None:

@@ -19,6 +19,15 @@ FRESH_SECONDS = 60.0
 """How long a merged document is given out before the services are asked again."""
 SCHEMAS = "#/components/schemas/"
 OPEN_TO_ALL = frozenset({("post", "/v1/requests"), ("get", "/v1/categories")})
+FILING = ("post", "/v1/requests")
+PREFER: Document = {
+    "name": "Prefer",
+    "in": "header",
+    "schema": {"type": "string", "examples": ["wait=2"]},
+    "description": "`wait=<seconds>` (RFC 7240, ten at most): the answer is held back until the request is triaged, "
+    "and comes with `category`, `colour`, `deadline`, `promises` and, where life is in danger, "
+    "`emergency_advice` in `zh` and `en`. Preference-Applied says so; without it the answer is plain.",
+}
 PAGE_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 PROBLEM_DOCUMENT: Document = {
     "title": "ProblemDocument",
@@ -163,6 +172,8 @@ def _finished(operation: Document, owner: str, method: str, path: str) -> Docume
         }
     if (method, path) in OPEN_TO_ALL:
         finished["security"] = [{}, {"token": []}]
+    if (method, path) == FILING:
+        finished["parameters"] = [*parameters, PREFER]
     return finished
 
 

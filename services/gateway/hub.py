@@ -66,4 +66,5 @@ class Hub:
 async def heard(news: asyncio.Event, seconds: float) -> None:
     """Return when the event is set, or after the time."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(news.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await news.wait()

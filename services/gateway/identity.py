@@ -13,7 +13,8 @@ from pathlib import Path
 from services.gateway import store
 from shared.database import Database, Transaction
 from shared.identity import ANONYMOUS, Kind, Principal
-from shared.problems import Unauthenticated
+from shared.messaging.transient import is_transient
+from shared.problems import Unauthenticated, Unavailable
 from shared.tokens import TRACKING_PREFIX, IdentitySigner, read_tracking_token
 
 PREFIX = "heed"
@@ -133,12 +134,22 @@ class Callers:
         if known and now < known[0]:
             return known[1]
         self._found.pop(hashed, None)
-        key_id = _key_id(token)
-        async with self._database.transaction() as connection:
-            found = await store.find_key(connection, key_id) if key_id else None
+        found = await self._look_up(token)
         if found is None or not hmac.compare_digest(found[0], hashed):
             raise Unauthenticated
         if len(self._found) > 10_000:
             self._found.clear()
         self._found[hashed] = now + REMEMBERED_SECONDS, found[1]
         return found[1]
+
+    async def _look_up(self, token: str) -> tuple[bytes, Principal] | None:
+        key_id = _key_id(token)
+        if key_id is None:
+            return None
+        try:
+            async with self._database.transaction() as connection:
+                return await store.find_key(connection, key_id)
+        except Exception as error:
+            if is_transient(error):
+                raise Unavailable from error
+            raise

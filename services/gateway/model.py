@@ -1,5 +1,6 @@
 """What the read side knows of a request: its life, its tasks, what is owed by when. Folded from its history alone."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -35,9 +36,13 @@ COUNTED: Mapping[type[Fact], str] = MappingProxyType(
 )
 UNTRIAGED_RANK = Colour.RED.rank
 """What nobody has looked at yet may be red: in doubt, the higher colour."""
-TRIAGE_WITHIN = timedelta(minutes=5)
-"""What is promised before a colour is known: the red one's clock."""
+TRIAGE_WITHIN = timedelta(minutes=1)
+"""What intake promises whoever files, before a colour is known."""
 BEFORE_ANSWER = frozenset({Status.TRIAGED, Status.ASSIGNED, Status.ACCEPTED, Status.DISPUTED})
+
+
+RECEIPT = re.compile(r"([2-9A-Z]{4})[\s.\-_]*([2-9A-Z]{4})[\s.\-_]*([2-9A-Z])")
+"""A receipt as a person may write it down."""
 
 
 class HistoryWithoutBeginning(LookupError):
@@ -113,6 +118,12 @@ class View:
 
 def _is_over(task: Task) -> bool:
     return task.state in OVER or (task.role is Role.ASSISTING and task.state == "fulfilled")
+
+
+def as_receipt(words: str) -> str | None:
+    """The receipt that the words are, in its own spelling; None where they are none."""
+    read = RECEIPT.fullmatch(words.strip().upper())
+    return "-".join(read.groups()) if read else None
 
 
 def promises(view: View) -> dict[str, datetime]:

@@ -57,7 +57,6 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "followup": {
             "/v1/requests/{id}/rating": "POST",
             "/v1/visits": "GET",
-            "/v1/visits/{id}": "GET",
             "/v1/visits/{id}/attempts": "POST",
             "/v1/figures": "GET",
             "/v1/alarms": "GET",

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
 from services.gateway.model import View, is_overdue, promises
 from services.gateway.store import Entry
@@ -60,7 +61,7 @@ WORDS: dict[type[Fact], Words] = {
         "revision needs decided_by unsure review_due_at reasons policy_version",
     ),
     r.TaskAssigned: _words(
-        "role organisation contact_by answer_by", "task_id liaison rule attempt accept_by policy_version"
+        "role organisation contact_by answer_by", "task_id liaison rule attempt accept_by policy_version text_id"
     ),
     r.TaskAccepted: _words("role organisation", "task_id liaison"),
     r.TaskReturned: _words("role organisation", "task_id reason belongs_to text_id"),
@@ -69,7 +70,7 @@ WORDS: dict[type[Fact], Words] = {
     r.ResidentContacted: _words("role organisation medium", "task_id"),
     r.TaskProgressed: _words("role organisation text_id", "task_id"),
     r.RequestAnswered: _words("role organisation text_id fulfil_by", "task_id"),
-    r.TaskFulfilled: _words("role organisation", "task_id"),
+    r.TaskFulfilled: _words("role organisation text_id", "task_id"),
     r.TaskReminded: _words("", "task_id role organisation stage percent due_at", from_residents=True),
     r.TaskNudged: _words("", "task_id role organisation stage count missed due_at", from_residents=True),
     r.TaskEscalated: _words("", "task_id role organisation stage level", from_residents=True),

@@ -37,6 +37,10 @@ class Json(UserDefinedType[str]):
         """The column's type."""
         return "JSONB"
 
+    def column_expression(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+        """Read as text: the driver would make objects of it, only for pydantic to make others of those."""
+        return sa.cast(column, sa.Text)
+
 
 principals = sa.Table(
     "principals",
@@ -131,9 +135,6 @@ def _among(column: sa.Column[Any], values: Iterable[Any]) -> sa.ColumnElement[bo
     return column == sa.any_(sa.cast(sorted(set(values)), ARRAY(column.type)))
 
 
-# Views
-
-
 async def load_views(connection: Transaction, ids: Iterable[UUID]) -> dict[UUID, View]:
     """The views of those of the requests that have one, kept from others until the transaction ends."""
     rows = await connection.execute(
@@ -144,7 +145,16 @@ async def load_views(connection: Transaction, ids: Iterable[UUID]) -> dict[UUID,
 
 async def find_view(connection: Transaction, request_id: UUID) -> View | None:
     """One view."""
-    body = (await connection.execute(sa.select(requests.c.body).where(requests.c.id == request_id))).scalar()
+    return await _find(connection, requests.c.id == request_id)
+
+
+async def find_by_receipt(connection: Transaction, receipt: str) -> View | None:
+    """The request with this receipt, whatever its status."""
+    return await _find(connection, requests.c.receipt == receipt)
+
+
+async def _find(connection: Transaction, condition: sa.ColumnElement[bool]) -> View | None:
+    body = (await connection.execute(sa.select(requests.c.body).where(condition))).scalar()
     return VIEWS.validate_json(body) if body else None
 
 
@@ -264,44 +274,42 @@ class Wanted:
     own_area: str | None = None
 
 
-async def find_by_receipt(connection: Transaction, receipt: str) -> View | None:
-    """The request with this receipt, whatever its status."""
-    body = (await connection.execute(sa.select(requests.c.body).where(requests.c.receipt == receipt))).scalar()
-    return VIEWS.validate_json(body) if body else None
-
-
 async def list_queue(
     connection: Transaction, wanted: Wanted, now: datetime, after: Sequence[Any] | None, limit: int
 ) -> list[View]:
-    """Open requests, the most urgent first: by colour, then by what is due next, then by receipt.
+    """Open requests, the most urgent first: by colour, then by what is due next, then by when they were received."""
+    return await _page(connection, queue_page(wanted, now, after, limit))
 
-    What it costs grows with the number of open requests at most, not with the history: the index holds the open ones
-    alone, and `words` is sought in their texts one by one.
+
+def queue_page(wanted: Wanted, now: datetime, after: Sequence[Any] | None, limit: int) -> sa.Select[Any]:
+    """The query of a page.
+
+    What it costs grows with the number of open requests at most, not with the history: its index holds the open ones
+    alone, and `words` are sought in their texts one by one.
     """
     r = requests.c
-    order = sa.tuple_(r.urgency, r.due_at, r.received_at, r.id)
-    query = sa.select(r.body).where(r.is_open, *_conditions(wanted, now)).limit(limit)
-    if after:
-        query = query.where(order > sa.tuple_(*(sa.bindparam(None, v, c.type) for v, c in _pairs(order, after))))
-    rows = await connection.execute(query.order_by(*order.clauses))
-    return [VIEWS.validate_json(body) for body in rows.scalars()]
+    order = (r.urgency, r.due_at, r.received_at, r.id)
+    query = sa.select(r.body).where(r.is_open, *_conditions(wanted, now)).order_by(*order).limit(limit)
+    return query.where(sa.tuple_(*order) > _place(order, after)) if after else query
 
 
 async def list_ended(
     connection: Transaction, wanted: Wanted, now: datetime, after: Sequence[Any] | None, limit: int
 ) -> list[View]:
     """Requests that ended in the one status wanted, the newest first."""
-    r = requests.c
-    order = sa.tuple_(r.received_at, r.id)
-    query = sa.select(r.body).where(~r.is_open, *_conditions(wanted, now)).limit(limit)
+    order = (requests.c.received_at, requests.c.id)
+    query = sa.select(requests.c.body).where(~requests.c.is_open, *_conditions(wanted, now)).limit(limit)
     if after:
-        query = query.where(order < sa.tuple_(*(sa.bindparam(None, v, c.type) for v, c in _pairs(order, after))))
-    rows = await connection.execute(query.order_by(*(column.desc() for column in order.clauses)))
-    return [VIEWS.validate_json(body) for body in rows.scalars()]
+        query = query.where(sa.tuple_(*order) < _place(order, after))
+    return await _page(connection, query.order_by(*(column.desc() for column in order)))
 
 
-def _pairs(order: Any, after: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
-    return zip(after, order.clauses, strict=True)
+async def _page(connection: Transaction, query: sa.Select[Any]) -> list[View]:
+    return [VIEWS.validate_json(body) for body in (await connection.execute(query)).scalars()]
+
+
+def _place(order: Sequence[sa.Column[Any]], after: Sequence[Any]) -> sa.Tuple:
+    return sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(after, order, strict=True)))
 
 
 def queue_place(view: View) -> tuple[int, datetime, datetime, UUID]:
@@ -362,10 +370,8 @@ async def add_key(connection: Transaction, key_id: str, token_hash: bytes, princ
 
 async def find_key(connection: Transaction, key_id: str) -> tuple[bytes, Principal] | None:
     """The hash and the principal of a key that is in force."""
-    rows = await connection.execute(
-        sa.select(principals).where(principals.c.key_id == key_id, principals.c.revoked_at.is_(None))
-    )
-    row = rows.first()
+    in_force = (principals.c.key_id == key_id, principals.c.revoked_at.is_(None))
+    row = (await connection.execute(sa.select(principals).where(*in_force))).first()
     return (row.token_hash, _principal(row)) if row else None
 
 
@@ -386,10 +392,5 @@ async def revoke_key(connection: Transaction, key_id: str, now: datetime) -> boo
 
 
 def _principal(row: Any) -> Principal:
-    return Principal(
-        kind=Kind(row.kind),
-        id=row.id,
-        organisation=row.organisation,
-        area=row.area,
-        rights=frozenset(row.rights),
-    )
+    rights = frozenset(row.rights)
+    return Principal(kind=Kind(row.kind), id=row.id, organisation=row.organisation, area=row.area, rights=rights)

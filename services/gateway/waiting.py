@@ -75,7 +75,7 @@ def _with_assessment(start: Message, document: dict[str, Any], view: View, secon
         "category": life.category,
         "colour": life.colour,
         "deadline": life.deadline,
-        "promises": promises(view),
+        "promises": document["promises"] | to_jsonable_python(promises(view)),
     }
     if view.emergency:
         assessed["emergency_advice"] = EMERGENCY_ADVICE

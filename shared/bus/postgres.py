@@ -161,7 +161,8 @@ class PostgresBus:
         task = asyncio.current_task()
         if self._seen.get(task, -1) == self._arrivals:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), timeout_seconds)
+                async with asyncio.timeout(timeout_seconds):
+                    await self._arrived.wait()
         self._seen[task] = self._arrivals
         if len(self._seen) > 1000:
             self._seen = {t: n for t, n in self._seen.items() if isinstance(t, asyncio.Task) and not t.done()}
@@ -186,7 +187,8 @@ class PostgresBus:
                     connection.terminate()
             except AWAY:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), 1)
+                    async with asyncio.timeout(1):
+                        await lost.wait()
             log.warning("bus_listener_lost")
 
 

@@ -32,6 +32,13 @@ class Language(StrEnum):
     ZH = "zh"
     EN = "en"
 
+    @classmethod
+    def of(cls, text: str) -> "Language":
+        """Chinese where it has as many Chinese characters as other words, so that a place's name makes no language."""
+        chinese = sum("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U0003ffff" for c in text)
+        words = sum(any(c.isascii() and c.isalpha() for c in word) for word in text.split())
+        return cls.ZH if chinese and chinese >= words else cls.EN
+
 
 class Category(StrEnum):
     """What a request is about, at the top level of the tree."""

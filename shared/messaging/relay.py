@@ -38,7 +38,8 @@ class Relay:
             self._wake.clear()
             if not (await self._holds() and await self.relay_once()):
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._wake.wait()
 
     async def relay_once(self) -> int:
         """Publish one batch; how many rows that was."""

@@ -137,13 +137,7 @@ class Story:
         return {"task_id": task, "role": role, "organisation": organisation}
 
     def assisted(self, organisation: str = "transport-team") -> "Story":
-        values: dict[str, Any] = {
-            "task_id": self.assisting,
-            "role": Role.ASSISTING,
-            "contact_by": None,
-            "answer_by": None,
-        }
-        return self.assigned(organisation, contact_by=None, answer_by=None, **values)
+        return self.assigned(organisation, task_id=self.assisting, role=Role.ASSISTING, contact_by=None, answer_by=None)
 
     def accepted(self, after: float = 0, organisation: str = "central-hospital") -> "Story":
         return self.add(r.TaskAccepted(liaison="x", **self._task(organisation)), after)

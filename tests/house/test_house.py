@@ -38,7 +38,8 @@ def breaches(path: Path, source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
-            if node.end_lineno - node.lineno >= LINES_PER_FUNCTION:
+            is_migration = "migrations" in path.parts  # a list of tables, read once from top to bottom
+            if node.end_lineno - node.lineno >= LINES_PER_FUNCTION and not is_migration:
                 yield f"{path}:{node.lineno}: {node.name} is longer than {LINES_PER_FUNCTION} lines"
         if (
             isinstance(node, ast.Call)

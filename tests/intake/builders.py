@@ -6,8 +6,8 @@ from uuid import UUID
 import httpx2
 
 from shared.contracts.directory import AreaRecorded, Named
-from shared.contracts.requests import TaskAccepted, TaskAssigned
-from shared.contracts.vocabulary import Role
+from shared.contracts.requests import RequestTriaged, TaskAccepted, TaskAssigned
+from shared.contracts.vocabulary import Category, Colour, Decider, Role
 from shared.identity import ANONYMOUS, Kind, Principal
 from shared.ids import new_id
 from tests.support.builders import START, Builder
@@ -79,6 +79,17 @@ AREAS = [
 ]
 
 
+def triaged() -> RequestTriaged:
+    """Triage is done with it."""
+    return RequestTriaged(
+        revision=1,
+        category=Category.MEDICAL,
+        colour=Colour.RED,
+        decided_by=Decider.MACHINE,
+        policy_version="1",
+    )
+
+
 def assigned(task_id: UUID, organisation: str = "central-hospital", role: Role = Role.LEAD) -> TaskAssigned:
     """An organisation was given a task."""
     return TaskAssigned(
@@ -95,9 +106,7 @@ def assigned(task_id: UUID, organisation: str = "central-hospital", role: Role =
 
 def accepted(task_id: UUID, organisation: str = "central-hospital") -> TaskAccepted:
     """The organisation signed for it."""
-    return TaskAccepted(
-        task_id=task_id, role=Role.LEAD, organisation=organisation, liaison=f"{organisation}.day"
-    )
+    return TaskAccepted(task_id=task_id, role=Role.LEAD, organisation=organisation, liaison=f"{organisation}.day")
 
 
 async def assign(harness: Harness, build: Builder, request_id: UUID, organisation: str = "central-hospital") -> UUID:

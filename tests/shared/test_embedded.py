@@ -2,6 +2,7 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +17,7 @@ from shared.embedded import EmbeddedPostgres, ensure_database
 from shared.programs import NoEmbeddedPostgres, find_programs, reachable_programs, server_account
 
 STARTS_AND_DIES = """
-import asyncio, os, signal, sys
+import os, signal, sys, uvloop
 from pathlib import Path
 from shared.embedded import EmbeddedPostgres
 
@@ -25,20 +26,35 @@ async def main() -> None:
     await server.ensure_database("kept", "secret")
     os.kill(os.getpid(), signal.SIGKILL)
 
-asyncio.run(main())
+uvloop.run(main())
 """
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def empty() -> Iterator[Path]:
     """A folder that the server's account can reach, as pytest's own cannot be."""
     base = Path(tempfile.mkdtemp(prefix="heed-test-"))
     base.chmod(0o711)
     yield base / "pg"
-    location = base / "pg" / "location"
-    if location.exists():
-        shutil.rmtree(location.read_text().strip())
     shutil.rmtree(base)
+
+
+@pytest.fixture(scope="module")
+async def made() -> AsyncIterator[Path]:
+    """A folder with a cluster in it, made once."""
+    base = Path(tempfile.mkdtemp(prefix="heed-test-"))
+    base.chmod(0o711)
+    async with running(base / "pg"):
+        pass
+    yield base / "pg"
+    shutil.rmtree(base)
+
+
+@pytest.fixture
+def folder(made: Path, empty: Path) -> Path:
+    """A copy of it, with its owners and rights."""
+    subprocess.run(["cp", "-a", made, empty], check=True)
+    return empty
 
 
 @asynccontextmanager
@@ -68,8 +84,8 @@ async def start_and_die(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("durable", "fsync"), [(True, "on"), (False, "off")], ids=["durable", "throwaway"])
-async def test_it_waits_for_the_disk_where_asked(folder: Path, durable: bool, fsync: str) -> None:
-    async with running(folder, durable) as server:
+async def test_it_waits_for_the_disk_where_asked(empty: Path, durable: bool, fsync: str) -> None:
+    async with running(empty, durable) as server:
         assert await ask(server.admin_url, "SHOW fsync") == fsync
         assert await ask(server.admin_url, "SHOW full_page_writes") == fsync
 
@@ -153,9 +169,9 @@ async def test_a_process_number_given_to_another_program_does_not_confuse_it(fol
         assert await ask(server.admin_url, "SELECT 1") == 1
 
 
-async def test_half_a_cluster_left_by_a_kill_is_made_anew(folder: Path) -> None:
-    (folder / "cluster.half" / "base").mkdir(parents=True)
-    async with running(folder) as server:
+async def test_half_a_cluster_left_by_a_kill_is_made_anew(empty: Path) -> None:
+    (empty / "cluster.half" / "base").mkdir(parents=True)
+    async with running(empty) as server:
         assert await ask(server.admin_url, "SELECT 1") == 1
 
 
@@ -168,9 +184,9 @@ async def test_the_last_user_ends_it(folder: Path) -> None:
         await ask(second.admin_url, "SELECT 1")
 
 
-async def test_a_long_path_gets_a_short_socket(folder: Path) -> None:
-    long = folder / ("long" * 25)
-    folder.mkdir(mode=0o711)
+async def test_a_long_path_gets_a_short_socket(empty: Path) -> None:
+    long = empty / ("long" * 25)
+    empty.mkdir(mode=0o711)
     async with running(long) as server:
         assert await ask(server.admin_url, "SELECT 1") == 1
         sockets = Path(str(await ask(server.admin_url, "SHOW unix_socket_directories")))
@@ -179,12 +195,12 @@ async def test_a_long_path_gets_a_short_socket(folder: Path) -> None:
     shutil.rmtree(sockets)
 
 
-async def test_a_socket_folder_that_another_put_there_is_refused(folder: Path) -> None:
-    folder.mkdir(mode=0o711)
-    (folder / "elsewhere").mkdir()
-    (folder / "socket").symlink_to(folder / "elsewhere")
+async def test_a_socket_folder_that_another_put_there_is_refused(empty: Path) -> None:
+    empty.mkdir(mode=0o711)
+    (empty / "elsewhere").mkdir()
+    (empty / "socket").symlink_to(empty / "elsewhere")
     with pytest.raises(NoEmbeddedPostgres, match="belongs to somebody else"):
-        await EmbeddedPostgres.start(folder, durable=False)
+        await EmbeddedPostgres.start(empty, durable=False)
 
 
 async def test_a_folder_that_cannot_be_reached_keeps_its_rights(tmp_path: Path) -> None:
@@ -201,17 +217,17 @@ async def test_a_folder_that_cannot_be_reached_keeps_its_rights(tmp_path: Path) 
         shutil.rmtree(location.read_text().strip())
 
 
-async def test_programs_that_cannot_be_reached_are_copied(tmp_path: Path, folder: Path) -> None:
-    folder.mkdir(mode=0o711)
+async def test_programs_that_cannot_be_reached_are_copied(tmp_path: Path, empty: Path) -> None:
+    empty.mkdir(mode=0o711)
     private = tmp_path / "private"
     shutil.copytree(find_programs(), private / "programs", ignore=shutil.ignore_patterns("include"))
     private.chmod(0o700)
     account = server_account()
-    found = await reachable_programs(private / "programs", folder, account)
+    found = await reachable_programs(private / "programs", empty, account)
     assert (found == private / "programs") == (account is None)
     code, said = await programs.run(found / "bin" / "postgres", "--version", account=account)
     assert code == 0, said
-    assert await reachable_programs(private / "programs", folder, account) == found
+    assert await reachable_programs(private / "programs", empty, account) == found
 
 
 async def test_a_lost_password_is_named(folder: Path) -> None:

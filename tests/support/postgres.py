@@ -22,6 +22,8 @@ class PostgresServer:
     def __init__(self, admin_url: str) -> None:
         self.admin_url = admin_url
         self._made: list[str] = []
+        self.templates: dict[str, str] = {}
+        """Databases to be copied, by a name that whoever made them chose."""
 
     async def fresh_database(self, name: str) -> str:
         """Make an empty database, owned by a role of its own; both names begin with `name`. Returns its URL."""

@@ -1,0 +1,42 @@
+"""The tour in the README runs as printed."""
+
+import asyncio
+import re
+
+import pytest
+
+from tests.support.harness import project_root
+from tests.support.system import System
+
+BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+
+
+def lines_of_the_tour() -> str:
+    return "\n".join(BLOCK.findall((project_root() / "README.md").read_text()))
+
+
+@pytest.mark.timeout(120)
+async def test_the_tour_runs_as_printed(system: System) -> None:
+    script = lines_of_the_tour()
+    assert "base=http://127.0.0.1:8000" in script
+    script = script.replace("base=http://127.0.0.1:8000", f"base={system.base_url}")
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        "-euo",
+        "pipefail",
+        "-c",
+        script,
+        cwd=system.var.parent,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 0, said
+    assert '"category": "medical"' in said
+    assert '"colour": "red"' in said
+    assert "2022-10-26" in said
+    assert '"status":"fulfilled"' in said
+    assert '"solved":true' in said
+    assert "heed.request.closed" in said
+    assert "Since opening" in said
+    assert "problems/" not in said, said

@@ -1,0 +1,111 @@
+"""An account of the log: every request's life folded from its beginning, to be compared with what the services say."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from shared.contracts import Event, Fact, Record, decode
+from shared.contracts.life import Life, begin, fold
+from shared.contracts.requests import TOPIC, RequestReceived
+from shared.embedded import EmbeddedPostgres
+
+STATUSES = {
+    "intake": "select request_id::text, status from requests",
+    "triage": "select request_id::text, status from requests",
+    "dispatch": "select request_id::text, document->'known'->'life'->>'status' from cases",
+    "followup": "select request_id::text, status from cases",
+    "gateway": "select id::text, status from requests",
+}
+"""Where each service keeps what it has folded."""
+
+
+async def read_log(connection: asyncpg.Connection) -> list[Event[Fact]]:
+    """All facts about requests, each once, every request's in their order."""
+    rows = await connection.fetch(
+        "select key, headers::text as headers, value from log where topic = $1 order by number, position", TOPIC
+    )
+    seen: dict[tuple[str, str], int] = {}
+    events = []
+    for row in rows:
+        record = Record(topic=TOPIC, key=row["key"], headers=_headers(row["headers"]), value=row["value"])
+        event = decode(record)
+        assert event is not None
+        at = (event.key, event.source)
+        if event.sequence > seen.get(at, 0):
+            assert event.sequence == seen.get(at, 0) + 1, f"a number is missing in {at}"
+            seen[at] = event.sequence
+            events.append(event)
+    return events
+
+
+def _headers(text: str) -> dict[str, str]:
+    headers: dict[str, str] = json.loads(text)
+    return headers
+
+
+def lives(events: Iterable[Event[Fact]]) -> dict[str, Life]:
+    """The life of each request."""
+    found: dict[str, Life] = {}
+    for event in events:
+        if isinstance(event.fact, RequestReceived):
+            assert event.subject not in found, "a request was received twice"
+            found[event.subject] = begin(event)  # type: ignore[arg-type] # the line above says what it is
+        else:
+            found[event.subject] = fold(found[event.subject], event)
+    return found
+
+
+class Books:
+    """The databases of a standalone system, read beside it."""
+
+    def __init__(self, var: Path, server: EmbeddedPostgres) -> None:
+        self._var, self._server = var, server
+
+    @classmethod
+    async def open(cls, var: Path) -> "Books":
+        """Beside the running system; `close` leaves it running."""
+        return cls(var, await EmbeddedPostgres.start(var / "postgres"))
+
+    async def close(self) -> None:
+        """Let go of the server."""
+        await self._server.stop()
+
+    async def connect(self, name: str) -> asyncpg.Connection:
+        """A connection to a service's database, in its own role."""
+        secret = (self._var / "secrets" / f"database_{name}").read_text()
+        url = await self._server.ensure_database(f"heed_{name}", secret)
+        return await asyncpg.connect(url.replace("+asyncpg", ""))
+
+    async def fetch(self, name: str, query: str) -> list[Any]:
+        """Rows of a service's database."""
+        connection = await self.connect(name)
+        try:
+            rows: list[Any] = await connection.fetch(query)
+            return rows
+        finally:
+            await connection.close()
+
+    async def log(self) -> list[Event[Fact]]:
+        """All facts about requests."""
+        connection = await self.connect("bus")
+        try:
+            return await read_log(connection)
+        finally:
+            await connection.close()
+
+    async def disagreements(self) -> list[str]:
+        """What a service says of a request otherwise than the log does."""
+        by_log = {key: life.status.value for key, life in lives(await self.log()).items()}
+        found = []
+        for service, query in STATUSES.items():
+            said = {row[0]: row[1] for row in await self.fetch(service, query)}
+            found += [
+                f"{service}: {key} is {said.get(key)}, by the log {status}"
+                for key, status in by_log.items()
+                if said.get(key) != status
+            ]
+            found += [f"{service}: {key} is on no log" for key in said if key not in by_log]
+        return found

@@ -1,0 +1,91 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.contracts.vocabulary import Colour
+from tests.triage.builders import FILED_AT, ZONE, the_rules
+from triage.colours import ColourRule, Grave, Soon, findings, higher, soon_by, verdict
+from triage.signs import Hit
+
+TABLE = the_rules().table
+
+
+def _found(**sentences: int) -> dict[str, list[Hit]]:
+    return {name: [Hit(name, 0, 1, sentence)] for name, sentence in sentences.items()}
+
+
+def _rule(**changes: object) -> ColourRule:
+    values = {"id": "r", "grave": Grave.NEED, "soon": Soon.DAYS, "needs": ("a",)} | changes
+    return ColourRule(**values)  # type: ignore[arg-type] # a test may say it short
+
+
+def _colours(rule: ColourRule, soon: Soon = Soon.OPEN, **sentences: int) -> list[Colour]:
+    return [each.colour for each in findings(_found(**sentences), [rule], TABLE, soon)]
+
+
+def test_a_rule_fits_where_all_its_signs_are_and_none_that_it_excludes() -> None:
+    rule = _rule(needs=("a", "b"), one_of=("c", "d"), unless=("e",))
+    assert _colours(rule, a=0, b=0, d=1) == [Colour.YELLOW]
+    assert _colours(rule, a=0, d=0) == []
+    assert _colours(rule, a=0, b=0) == []
+    assert _colours(rule, a=0, b=0, c=0, e=3) == []
+
+
+def test_a_rule_for_one_sentence_needs_all_in_one() -> None:
+    rule = _rule(needs=("a", "b"), one_of=("c",), same_sentence=True)
+    assert _colours(rule, a=1, b=1, c=1) == [Colour.YELLOW]
+    assert _colours(rule, a=1, b=1, c=2) == []
+    assert _colours(rule, a=0, b=1, c=1) == []
+
+
+def test_a_vulnerable_person_raises_how_grave_it_is() -> None:
+    rule = _rule(soon=Soon.NOW, raised_by=("elder",))
+    assert _colours(rule, a=0) == [Colour.YELLOW]
+    assert _colours(rule, a=0, elder=0) == [Colour.RED]
+
+
+def test_a_deadline_raises_how_soon_it_is() -> None:
+    rule = _rule(grave=Grave.HARM, soon=Soon.OPEN)
+    assert _colours(rule, Soon.OPEN, a=0) == [Colour.YELLOW]
+    assert _colours(rule, Soon.NOW, a=0) == [Colour.RED]
+    assert _colours(_rule(grave=Grave.HARM, soon=Soon.OPEN, follows_deadline=False), Soon.NOW, a=0) == [Colour.YELLOW]
+
+
+@pytest.mark.parametrize(
+    ("deadline", "soon"),
+    [
+        (None, Soon.OPEN),
+        (FILED_AT + timedelta(hours=2), Soon.NOW),
+        (datetime(2022, 10, 26, 23, 59, tzinfo=ZONE), Soon.NOW),
+        (datetime(2022, 10, 27, 0, 1, tzinfo=ZONE), Soon.DAYS),
+        (datetime(2022, 10, 28, 23, 59, tzinfo=ZONE), Soon.DAYS),
+        (datetime(2022, 10, 29, 0, 1, tzinfo=ZONE), Soon.LATER),
+    ],
+)
+def test_today_and_tomorrow_are_now(deadline: datetime | None, soon: Soon) -> None:
+    assert soon_by(deadline, FILED_AT, ZONE) is soon
+
+
+def test_the_most_urgent_colour_holds_and_is_unsure_only_where_all_its_rules_are() -> None:
+    rules = [_rule(id="need"), _rule(id="life", grave=Grave.LIFE, needs=("b",), sure=False)]
+    found = _found(a=0, b=0)
+    fitting = findings(found, rules, TABLE, Soon.OPEN)
+    unknown = the_rules().unknown
+    assert [each.rule.id for each in fitting] == ["life", "need"]
+    assert verdict(fitting, found, unknown, set_aside=False) == (Colour.RED, "doubtful-rule")
+    rules.append(_rule(id="sure", grave=Grave.LIFE))
+    assert verdict(findings(found, rules, TABLE, Soon.OPEN), found, unknown, set_aside=False) == (Colour.RED, "")
+
+
+def test_what_no_rule_knows_goes_to_a_person_unless_it_is_plainly_a_question() -> None:
+    unknown = the_rules().unknown
+    assert verdict([], _found(plea=0), unknown, set_aside=False) == (Colour.YELLOW, "nothing-recognised")
+    assert verdict([], {}, unknown, set_aside=False) == (Colour.GREEN, "nothing-recognised")
+    assert verdict([], _found(question=0), unknown, set_aside=False) == (Colour.GREEN, "")
+    assert verdict([], _found(question=0), unknown, set_aside=True)[1] == "nothing-recognised"
+
+
+@pytest.mark.parametrize("one", Colour)
+@pytest.mark.parametrize("other", Colour)
+def test_the_higher_of_two(one: Colour, other: Colour) -> None:
+    assert higher(one, other).rank == max(one.rank, other.rank)

@@ -1,0 +1,314 @@
+"""Everything triage can do: verbs from the API, facts from the bus, and what is due."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from shared.contracts import Event, Fact, requests
+from shared.contracts.directory import PolicyRecorded
+from shared.contracts.life import TRANSITIONS
+from shared.contracts.operations import AlarmCleared, AlarmRaised
+from shared.contracts.texts import TextErased, TextRecorded
+from shared.contracts.vocabulary import AlarmKind, Stage, TextKind
+from shared.database import Transaction
+from shared.identity import DESK, Principal
+from shared.masking import mask
+from shared.messaging.timers import moments_missed
+from shared.messaging.work import Timer, Work
+from shared.problems import Forbidden, InvalidInput
+from shared.web import Page, decode_cursor, encode_cursor
+from triage import model, store
+from triage.answers import AssessmentShown, ReasonShown, ReviewShown
+from triage.model import Case, Override, Text
+from triage.rules import POLICY, Rules
+from triage.store import Decision
+
+REVIEW_OVERDUE = "review_overdue"
+TRIAGED_KINDS = {TextKind.REQUEST, TextKind.AMENDMENT}
+
+
+# Verbs
+
+
+async def decide(
+    work: Work, caller: Principal, request_id: UUID, decision: Override, reason: str, revision: int
+) -> AssessmentShown:
+    """A person's word in place of the machine's, or in confirmation of it; the request leaves the review queue."""
+    before = model.permit(caller, (await store.lock_cases(work.connection, [request_id])).get(request_id), DESK)
+    after = model.override(before, decision, revision)
+    kept = Decision(
+        request_id=request_id,
+        revision=after.revision,
+        assessment=model.assessment_of(after),
+        at=work.now,
+        decided_by_id=caller.id,
+        reason=mask(reason),
+    )
+    await store.add_decisions(work.connection, [kept])
+    await store.save_cases(work.connection, [after])
+    work.state(model.triaged(after), request_id)
+    _mind_review(work, before, after)
+    return _shown(kept, await _texts_of(work.connection, request_id))
+
+
+async def list_assessments(
+    connection: Transaction, caller: Principal, request_id: UUID, cursor: str | None, limit: int
+) -> Page[AssessmentShown]:
+    """What triage decided on a request, the newest first."""
+    model.permit(caller, await store.find_case(connection, request_id), model.READERS)
+    before = _whole(decode_cursor(cursor, 1)[0]) if cursor else None
+    kept = await store.list_decisions(connection, request_id, before, limit + 1)
+    texts = await _texts_of(connection, request_id)
+    more = encode_cursor(kept[limit - 1].revision) if len(kept) > limit else None
+    return Page(items=[_shown(each, texts) for each in kept[:limit]], next_cursor=more)
+
+
+async def list_reviews(
+    connection: Transaction, caller: Principal, now: datetime, cursor: str | None, limit: int
+) -> Page[ReviewShown]:
+    """What a person must look at, the dearest mistakes first, then what is due first."""
+    if caller.kind not in DESK:
+        raise Forbidden
+    reviews = await store.list_reviews(connection, _place(cursor) if cursor else None, limit + 1)
+    last = reviews[limit - 1] if len(reviews) > limit else None
+    return Page(
+        items=[_review_shown(each, now) for each in reviews[:limit]],
+        next_cursor=encode_cursor(last.order, last.due_at.isoformat(), last.case.request_id) if last else None,
+    )
+
+
+async def announce(work: Work, rules: Rules) -> None:
+    """State the rules' version where it is another than at the last start."""
+    if await store.record_policy(work.connection, POLICY, rules.version):
+        work.state(PolicyRecorded(policy=POLICY, version=rules.version), POLICY)
+
+
+async def _texts_of(connection: Transaction, request_id: UUID) -> dict[UUID, str]:
+    texts = await store.load_texts(connection, [request_id])
+    return {text.id: text.text for text in texts[request_id] if text.id}
+
+
+def _shown(kept: Decision, texts: dict[UUID, str]) -> AssessmentShown:
+    a = kept.assessment
+    return AssessmentShown(
+        revision=kept.revision,
+        category=a.category,
+        colour=a.colour,
+        deadline=a.deadline,
+        needs=list(a.needs),
+        emergency=a.emergency,
+        reasons=[
+            ReasonShown(
+                **reason.model_dump(),
+                words=texts[reason.text_id][reason.start : reason.end] if reason.text_id in texts else None,
+            )
+            for reason in a.reasons
+        ],
+        decided_by=a.decided_by,
+        decided_by_id=kept.decided_by_id,
+        reason=kept.reason,
+        unsure=a.unsure,
+        review_due_at=a.review_due_at,
+        policy_version=a.policy_version,
+        at=kept.at,
+    )
+
+
+def _review_shown(review: store.Review, now: datetime) -> ReviewShown:
+    a = model.assessment_of(review.case)
+    return ReviewShown(
+        request_id=review.case.request_id,
+        revision=review.case.revision,
+        category=a.category,
+        colour=a.colour,
+        deadline=a.deadline,
+        emergency=a.emergency,
+        area=review.case.area,
+        review_due_at=review.due_at,
+        overdue=review.due_at <= now,
+    )
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidInput("The cursor is not one that we gave. Begin again without it.")
+    return value
+
+
+def _place(cursor: str) -> tuple[int, datetime, UUID]:
+    order, due_at, request_id = decode_cursor(cursor, 3)
+    try:
+        place = (_whole(order), datetime.fromisoformat(due_at), UUID(request_id))
+    except (TypeError, ValueError, AttributeError) as broken:
+        raise InvalidInput("The cursor is not one that we gave. Begin again without it.") from broken
+    if place[1].tzinfo is None:
+        raise InvalidInput("The cursor is not one that we gave. Begin again without it.")
+    return place
+
+
+# Facts
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch of events needs and changes, in memory."""
+
+    rules: Rules
+    now: datetime
+    cases: dict[UUID, Case]
+    said: dict[UUID, list[Text]]
+    """All texts of the requests that had some before."""
+    new_texts: dict[UUID, list[Text]] = field(default_factory=dict)
+    erased: set[UUID] = field(default_factory=set)
+    archived: set[UUID] = field(default_factory=set)
+    decisions: list[Decision] = field(default_factory=list)
+
+    def decide(self, case: Case) -> None:
+        """Keep a case with a new revision."""
+        self.cases[case.request_id] = case
+        self.decisions.append(
+            Decision(
+                request_id=case.request_id,
+                revision=case.revision,
+                assessment=model.assessment_of(case),
+                at=self.now,
+            )
+        )
+
+
+def on_text_recorded(batch: Batch, event: Event[Fact]) -> None:
+    """A request's text, or an amendment's: assess it, unless the request has ended."""
+    fact = event.fact
+    assert isinstance(fact, TextRecorded)  # noqa: S101 as HANDLES says
+    case = batch.cases.get(fact.request_id)
+    if fact.kind not in TRIAGED_KINDS or case is None or case.has_ended:
+        return
+    text = Text(
+        id=fact.text_id,
+        text=fact.text,
+        language=fact.language,
+        filed_at=fact.filed_at,
+        received_at=fact.received_at,
+        stated_category=fact.stated_category,
+    )
+    said = batch.said.setdefault(fact.request_id, [])
+    said.append(text)
+    batch.new_texts.setdefault(fact.request_id, []).append(text)
+    after = model.after_text(case, said, batch.rules)
+    if after.revision != case.revision:
+        batch.decide(after)
+
+
+def on_text_erased(batch: Batch, event: Event[Fact]) -> None:
+    """The words go; what was decided stays."""
+    batch.erased.add(UUID(event.key))
+
+
+def on_life(batch: Batch, event: Event[Fact]) -> None:
+    """Where the request stands, where it is, and who has a task on it."""
+    case = batch.cases.get(UUID(event.subject))
+    if case is not None:
+        batch.cases[case.request_id] = case.hear(event)
+
+
+def on_request_archived(batch: Batch, event: Event[Fact]) -> None:
+    """What persons wrote about it goes too."""
+    batch.archived.add(UUID(event.subject))
+    on_life(batch, event)
+
+
+HANDLES: dict[type[Fact], Callable[[Batch, Event[Fact]], None]] = {
+    **dict.fromkeys(TRANSITIONS, on_life),
+    requests.RequestReceived: on_life,
+    requests.RequestArchived: on_request_archived,
+    TextRecorded: on_text_recorded,
+    TextErased: on_text_erased,
+}
+
+
+async def take(rules: Rules, work: Work, events: Sequence[Event[Fact]]) -> None:
+    """Facts from the bus: load what the batch needs, decide in memory, write what changed."""
+    events = [event for event in events if type(event.fact) in HANDLES]
+    beginning = {_request_id(event) for event in events if _begins(event)}
+    known = {_request_id(event) for event in events if not isinstance(event.fact, TextErased)} - beginning
+    cases = await store.open_cases(work.connection, beginning)
+    cases |= await store.lock_cases(work.connection, known) if known else {}
+    before = dict(cases)
+    spoken = {each for each, case in cases.items() if case.current and each in beginning}
+    batch = Batch(rules, work.now, cases, await store.load_texts(work.connection, spoken) if spoken else {})
+    for event in events:
+        HANDLES[type(event.fact)](batch, event)
+    await _save(work, batch, before)
+
+
+def _begins(event: Event[Fact]) -> bool:
+    """Whether a case may begin with it: the request's receipt, or its text, whichever is read first."""
+    fact = event.fact
+    if isinstance(fact, TextRecorded):
+        return fact.kind in TRIAGED_KINDS
+    return isinstance(fact, requests.RequestReceived)
+
+
+def _request_id(event: Event[Fact]) -> UUID:
+    return event.fact.request_id if isinstance(event.fact, TextRecorded) else UUID(event.subject)
+
+
+async def _save(work: Work, batch: Batch, before: dict[UUID, Case]) -> None:
+    changed = [case for each, case in batch.cases.items() if case != before[each]]
+    for case in changed:
+        _mind_review(work, before[case.request_id], case)
+    closed = {case.request_id for case in changed if not case.awaits_review}
+    settled = [replace(case, alarms=0) if case.request_id in closed else case for case in changed]
+    await store.add_texts(work.connection, batch.new_texts)
+    await store.add_decisions(work.connection, batch.decisions)
+    await store.save_cases(work.connection, settled)
+    await store.erase_texts(work.connection, batch.erased)
+    await store.erase_reasons(work.connection, batch.archived)
+    for decision in batch.decisions:
+        case = replace(before[decision.request_id], revision=decision.revision, current=decision.assessment)
+        work.state(model.triaged(case), decision.request_id)
+
+
+def _mind_review(work: Work, before: Case, after: Case) -> None:
+    """Set the clock of a review that opened or moved; stop it, and clear its alarm, where it is over."""
+    key = str(after.request_id)
+    if after.awaits_review and after.current and after.current.review_due_at:
+        known = before.current.review_due_at if before.current and before.awaits_review else None
+        if after.current.review_due_at != known:
+            work.set_timer(REVIEW_OVERDUE, key, after.current.review_due_at)
+    elif before.awaits_review:
+        work.cancel_timers(key, REVIEW_OVERDUE)
+        if before.alarms:
+            work.state(
+                AlarmCleared(service=work.source, kind=AlarmKind.REVIEW_OVERDUE, request_id=after.request_id), key
+            )
+
+
+# What is due
+
+
+async def fire(rules: Rules, work: Work, timers: Sequence[Timer]) -> None:
+    """A review is overdue: say so, and again until somebody looks."""
+    cases = await store.lock_cases(work.connection, {UUID(timer.key) for timer in timers})
+    raised = []
+    for timer in timers:
+        case = cases.get(UUID(timer.key))
+        if case is None or not case.awaits_review:
+            continue
+        every = timedelta(minutes=rules.alarm_every_minutes[model.assessment_of(case).colour])
+        missed, again_at = moments_missed(timer.due_at, every, work.now)
+        case = replace(case, alarms=case.alarms + 1 + missed)
+        raised.append(case)
+        work.set_timer(timer.kind, timer.key, again_at)
+        work.state(
+            AlarmRaised(
+                service=work.source,
+                kind=AlarmKind.REVIEW_OVERDUE,
+                request_id=case.request_id,
+                stage=Stage.TRIAGE_CONFIRMED,
+                count=case.alarms,
+            ),
+            timer.key,
+        )
+    await store.save_cases(work.connection, raised)

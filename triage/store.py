@@ -1,0 +1,304 @@
+"""Triage's tables and every query on them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+
+from shared.contracts.vocabulary import Category, Language, Status
+from shared.database import Transaction, new_metadata
+from triage.model import MOST_COST, Assessment, Case, Text
+
+metadata = new_metadata()
+Id = sa.Uuid()
+At = sa.DateTime(timezone=True)
+AS_JSON: TypeAdapter[Assessment] = TypeAdapter(Assessment)
+
+# Where a request stands by the log, and which revision counts. A row is made by whichever comes first, fact or text.
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("request_id", Id, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False, server_default=Status.RECEIVED.value),
+    sa.Column("area", sa.Text),
+    sa.Column("organisations", ARRAY(sa.Text), nullable=False, server_default="{}"),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("person_decided", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("alarms", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("review_due_at", At),  # null where nobody is asked
+    sa.Column("review_order", sa.SmallInteger, nullable=False, server_default="0"),  # 0 is the dearest mistake
+)
+sa.Index(
+    "ix_requests_reviews",
+    requests.c.review_order,
+    requests.c.review_due_at,
+    requests.c.request_id,
+    postgresql_where=requests.c.review_due_at.is_not(None),
+)
+
+assessments = sa.Table(
+    "assessments",
+    metadata,
+    sa.Column("request_id", Id, primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("assessment", JSONB, nullable=False),
+    sa.Column("decided_by_id", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("at", At, nullable=False),
+)
+
+texts = sa.Table(
+    "texts",
+    metadata,
+    sa.Column("text_id", Id, primary_key=True),
+    sa.Column("request_id", Id, nullable=False, index=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("filed_at", At, nullable=False),
+    sa.Column("received_at", At, nullable=False),
+    sa.Column("stated_category", sa.Text),
+)
+
+policies = sa.Table(
+    "policies",
+    metadata,
+    sa.Column("policy", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A revision as it is kept."""
+
+    request_id: UUID
+    revision: int
+    assessment: Assessment
+    at: datetime
+    decided_by_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A place in the review queue."""
+
+    case: Case
+    order: int
+    due_at: datetime
+
+
+# Cases
+
+
+async def lock_cases(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Case]:
+    """Those that are known, locked until the end of the transaction."""
+    rows = await connection.execute(_cases(ids).order_by(requests.c.request_id).with_for_update(of=requests))
+    return {row.request_id: _case(row) for row in rows}
+
+
+async def open_cases(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Case]:
+    """All of them, locked; one that was not known begins here."""
+    if ids:
+        new = [{"request_id": each} for each in sorted(ids)]
+        await connection.execute(insert(requests).on_conflict_do_nothing(), new)
+    return await lock_cases(connection, ids)
+
+
+async def find_case(connection: Transaction, request_id: UUID) -> Case | None:
+    """The case, if it is known."""
+    row = (await connection.execute(_cases([request_id]))).one_or_none()
+    return _case(row) if row else None
+
+
+def _cases(ids: Collection[UUID]) -> sa.Select[Any]:
+    return (
+        sa.select(requests, assessments.c.assessment)
+        .outerjoin(
+            assessments,
+            sa.and_(assessments.c.request_id == requests.c.request_id, assessments.c.revision == requests.c.revision),
+        )
+        .where(requests.c.request_id == sa.any_(sa.cast(list(ids), ARRAY(Id))))
+    )
+
+
+def _case(row: Any) -> Case:
+    return Case(
+        request_id=row.request_id,
+        status=Status(row.status),
+        area=row.area,
+        organisations=frozenset(row.organisations),
+        revision=row.revision,
+        current=AS_JSON.validate_python(row.assessment) if row.assessment else None,
+        person_decided=row.person_decided,
+        alarms=row.alarms,
+    )
+
+
+async def save_cases(connection: Transaction, cases: Iterable[Case]) -> None:
+    """Write what changed of locked cases."""
+    rows = [_row(case) for case in cases]
+    if not rows:
+        return
+    changed: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _CHANGING}
+    await connection.execute(
+        sa.update(requests).where(requests.c.request_id == sa.bindparam("of")).values(changed), rows
+    )
+
+
+_CHANGING = ("status", "area", "organisations", "revision", "person_decided", "alarms", "review_due_at", "review_order")
+
+
+def _row(case: Case) -> dict[str, Any]:
+    asked = case.current if case.awaits_review else None
+    return {
+        "of": case.request_id,
+        "new_status": case.status.value,
+        "new_area": case.area,
+        "new_organisations": sorted(case.organisations),
+        "new_revision": case.revision,
+        "new_person_decided": case.person_decided,
+        "new_alarms": case.alarms,
+        "new_review_due_at": asked.review_due_at if asked else None,
+        "new_review_order": MOST_COST - asked.cost if asked else 0,
+    }
+
+
+# Assessments and texts
+
+
+async def add_decisions(connection: Transaction, decisions: Sequence[Decision]) -> None:
+    """Keep revisions."""
+    if not decisions:
+        return
+    rows = [
+        {
+            "request_id": each.request_id,
+            "revision": each.revision,
+            "assessment": AS_JSON.dump_python(each.assessment, mode="json"),
+            "decided_by_id": each.decided_by_id,
+            "reason": each.reason,
+            "at": each.at,
+        }
+        for each in decisions
+    ]
+    await connection.execute(sa.insert(assessments), rows)
+
+
+async def list_decisions(
+    connection: Transaction, request_id: UUID, before_revision: int | None, limit: int
+) -> list[Decision]:
+    """Revisions, the newest first."""
+    query = sa.select(assessments).where(assessments.c.request_id == request_id)
+    if before_revision is not None:
+        query = query.where(assessments.c.revision < before_revision)
+    rows = await connection.execute(query.order_by(assessments.c.revision.desc()).limit(limit))
+    return [
+        Decision(
+            request_id=row.request_id,
+            revision=row.revision,
+            assessment=AS_JSON.validate_python(row.assessment),
+            at=row.at,
+            decided_by_id=row.decided_by_id,
+            reason=row.reason,
+        )
+        for row in rows
+    ]
+
+
+async def add_texts(connection: Transaction, new: Mapping[UUID, Sequence[Text]]) -> None:
+    """Keep the texts of requests."""
+    rows = [
+        {
+            "text_id": text.id,
+            "request_id": request_id,
+            "text": text.text,
+            "language": text.language.value,
+            "filed_at": text.filed_at,
+            "received_at": text.received_at,
+            "stated_category": text.stated_category and text.stated_category.value,
+        }
+        for request_id, said in new.items()
+        for text in said
+    ]
+    if rows:
+        await connection.execute(insert(texts).on_conflict_do_nothing(), rows)
+
+
+async def load_texts(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, list[Text]]:
+    """What was said on each of these requests, in the order in which it was received."""
+    said: dict[UUID, list[Text]] = {each: [] for each in ids}
+    rows = await connection.execute(
+        sa.select(texts)
+        .where(texts.c.request_id == sa.any_(sa.cast(list(ids), ARRAY(Id))))
+        .order_by(texts.c.received_at, texts.c.text_id)
+    )
+    for row in rows:
+        said[row.request_id].append(
+            Text(
+                id=row.text_id,
+                text=row.text,
+                language=Language(row.language),
+                filed_at=row.filed_at,
+                received_at=row.received_at,
+                stated_category=Category(row.stated_category) if row.stated_category else None,
+            )
+        )
+    return said
+
+
+async def erase_texts(connection: Transaction, text_ids: Collection[UUID]) -> None:
+    """Their retention is over."""
+    if text_ids:
+        await connection.execute(sa.delete(texts).where(texts.c.text_id.in_(text_ids)))
+
+
+async def erase_reasons(connection: Transaction, request_ids: Collection[UUID]) -> None:
+    """What persons wrote about these requests goes with the requests' own texts."""
+    if request_ids:
+        await connection.execute(
+            sa.update(assessments).where(assessments.c.request_id.in_(request_ids)).values(reason=None)
+        )
+
+
+# Reviews
+
+
+async def list_reviews(connection: Transaction, after: tuple[int, datetime, UUID] | None, limit: int) -> list[Review]:
+    """The review queue: the dearest mistakes first, then what is due first."""
+    place = sa.tuple_(requests.c.review_order, requests.c.review_due_at, requests.c.request_id)
+    query = (
+        sa.select(requests, assessments.c.assessment)
+        .join(
+            assessments,
+            sa.and_(assessments.c.request_id == requests.c.request_id, assessments.c.revision == requests.c.revision),
+        )
+        .where(requests.c.review_due_at.is_not(None))
+        .order_by(requests.c.review_order, requests.c.review_due_at, requests.c.request_id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(place > sa.tuple_(*map(sa.literal, after)))
+    rows = await connection.execute(query)
+    return [Review(_case(row), row.review_order, row.review_due_at) for row in rows]
+
+
+# Policies
+
+
+async def record_policy(connection: Transaction, policy: str, version: str) -> bool:
+    """Keep the version in force; True where it is another than before."""
+    new = insert(policies).values(policy=policy, version=version)
+    changed = await connection.execute(
+        new.on_conflict_do_update(
+            index_elements=["policy"],
+            set_={"version": new.excluded.version},
+            where=policies.c.version != new.excluded.version,
+        ).returning(policies.c.policy)
+    )
+    return changed.first() is not None
