@@ -91,6 +91,7 @@ async def list_tasks(
     status: Annotated[
         TaskStatus | None, Query(description="Only these; without it, all on which work is owed.")
     ] = None,
+    request_id: Annotated[UUID | None, Query(description="Only this request's, also those that are over.")] = None,
     organisation: Annotated[str | None, Query(max_length=64, description="Only this organisation's.")] = None,
     overdue: Annotated[bool | None, Query(description="Only those with a clock that ran out, or only others.")] = None,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
@@ -100,7 +101,8 @@ async def list_tasks(
 
     Oversight sees all, an organisation its own.
     """
-    wanted = Wanted(organisation=organisation, status=status.value if status else None, overdue=overdue)
+    asked = status.value if status else None
+    wanted = Wanted(request_id=request_id, organisation=organisation, status=asked, overdue=overdue)
     now, after = service.clock.now(), _read_place(cursor)
     items, place = await service.query(handlers.list_tasks, caller, wanted, now, after, limit, mine=mine)
     following = encode_cursor(place.now, place.group, place.at, place.task_id) if place else None

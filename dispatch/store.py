@@ -187,6 +187,7 @@ async def list_waiting(connection: Transaction) -> list[UUID]:
 class Wanted:
     """Which tasks a list shows."""
 
+    request_id: UUID | None = None
     organisation: str | None = None
     status: str | None = None
     overdue: bool | None = None
@@ -231,9 +232,9 @@ async def list_tasks(
 
 
 def _may_hold(group: int, wanted: Wanted) -> bool:
-    """Whether the list asks for such tasks at all: without a status it shows what is open."""
+    """Whether the list asks for such tasks at all: without a status or a request it shows what is open."""
     if group == OVER:
-        return wanted.status is not None and wanted.overdue is not True
+        return (wanted.status or wanted.request_id) is not None and wanted.overdue is not True
     return wanted.overdue is None or wanted.overdue == (group < len(URGENCY))
 
 
@@ -254,6 +255,8 @@ def _group(group: int, wanted: Wanted, now: datetime) -> sa.Select[Any]:
 
 def _filtered(wanted: Wanted) -> sa.Select[Any]:
     query = _shown()
+    if wanted.request_id is not None:
+        query = query.where(tasks.c.request_id == wanted.request_id)
     if wanted.organisation is not None:
         query = query.where(tasks.c.organisation == wanted.organisation)
     if wanted.status is not None:

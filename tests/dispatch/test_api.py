@@ -273,6 +273,8 @@ async def test_filters_and_mine(story: Story) -> None:
     assert await requests() == {str(request_id), str(other)}
     assert await requests(organisation="food-supply") == {str(other)}
     assert await requests(status="answered") == {str(done)}
+    assert await requests(request_id=str(done)) == {str(done)}
+    assert await requests(request_id=str(other), who=liaison(OWN)) == set()
     assert await requests(overdue=True) == set()
     assert await requests(who=liaison(OWN), organisation="food-supply") == set()
     assert await requests(who=OPERATOR, mine=True) == set()
