@@ -15,7 +15,7 @@ demo: .venv/ready ## Play 333 requests through a throwaway system, on a clock th
 
 ##@ Check
 test: .venv/ready-dev ## Run the tests; T=tests/intake for a part
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(if $(HEED_TEST_STRICT),-p tests.support.strict) $(T)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(if $(HEED_TEST_STRICT),-p tests.support.strict) $(T)
 
 lint: .venv/ready-dev ## Check style, types and dependency rules; changes nothing
 	$(BIN)/ruff check .
@@ -24,7 +24,7 @@ lint: .venv/ready-dev ## Check style, types and dependency rules; changes nothin
 	$(BIN)/lint-imports --no-cache
 
 faults: .venv/ready-dev ## Kill and restart the whole system a hundred times under load
-	HEED_FAULT_ROUNDS=100 $(BIN)/pytest -m faults --timeout 7200 tests/faults
+	HEED_FAULT_ROUNDS=100 $(BIN)/python -m pytest -m faults --timeout 7200 tests/faults
 
 bench: .venv/ready-dev ## Measure against plain services; BENCH_ROWS=1000000 for the large store
 	$(BIN)/python -m bench

@@ -37,6 +37,8 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
 async def apply_city(service: Service) -> None:
     """At the first start, put the city's files into force; one that is not as it should be ends the start."""
+    if await service.query(directory.is_in_force):
+        return
     texts = await asyncio.to_thread(read_city, service.settings.city_dir)
     if await service.command(directory.apply_first, texts):
         log.info("city_applied", service=service.name)

@@ -104,6 +104,11 @@ def _snapshot(contents: Contents) -> Snapshot:
 # Files
 
 
+async def is_in_force(connection: Transaction) -> bool:
+    """Whether the city's files were ever applied."""
+    return await store.city_revision(connection) > 0
+
+
 async def apply_first(work: Work, texts: Mapping[FileKind, str]) -> bool:
     """Apply the city's files where none ever were; whether they were applied now."""
     if await store.city_revision(work.connection, lock=True) > 0:

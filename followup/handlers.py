@@ -87,8 +87,8 @@ class Desk:
             change = figures.moved(self._as_counted.get(request_id), case, self.work.now)
             for cell, counts in change.items():
                 moves[cell] = moves.get(cell, figures.NOTHING).plus(counts)
-            case = replace(case, counted_at=self.work.now)
-            self.cases[request_id] = self._set_timer(case, past=from_log)
+            wake_at = self._set_timer(case, past=from_log)
+            self.cases[request_id] = replace(case, counted_at=self.work.now, wake_at=wake_at)
         connection = self.work.connection
         await store.save_cases(connection, [self.cases[request_id] for request_id in self._changed])
         await store.void_visits(connection, self._voided)
@@ -106,17 +106,17 @@ class Desk:
             self.work.state(AlarmCleared(service=SERVICE, kind=kind, request_id=about), about)
         return looked.case
 
-    def _set_timer(self, case: Case, *, past: bool) -> Case:
-        """Set the timer where it would wake too late; one that wakes early does no harm."""
+    def _set_timer(self, case: Case, *, past: bool) -> datetime | None:
+        """Set the timer where it would wake too late, and say when it does; one that wakes early does no harm."""
         now = self.work.now
         watched = watchdog.moments(case, self.plan, now)
         moments = [at if at > now else now + CATCH_UP for at in watched]
         moments += [at for at in lookback.moments(case, self.plan) if past or at > now]
         moments += figures.moments(case, now)
         if not moments or (case.wake_at is not None and case.wake_at <= min(moments)):
-            return case
+            return case.wake_at
         self.work.set_timer(LOOK, str(case.request_id), min(moments))
-        return replace(case, wake_at=min(moments))
+        return min(moments)
 
 
 # Facts from the bus

@@ -117,112 +117,108 @@ def fold(case: Case | None, event: Event[Fact], promises: Promises) -> Case:
         return case or begin(cast("Event[r.RequestReceived]", event), promises)
     if case is None:
         raise NothingReceived(event.subject)
-    before = case.life
-    after = replace(case, life=fold_life(before, event))
+    life = fold_life(case.life, event)
+    changes: Changes = {"life": life}
     if learn := LEARNS.get(type(event.fact)):
-        after = learn(after, event.fact, before, promises)
-    return after if after.life.status is before.status else _entered(after)
+        changes |= learn(case, event.fact, life, promises)
+    if life.status is not case.life.status:
+        changes |= _entered(life)
+    return replace(case, **changes)
 
 
-def _entered(case: Case) -> Case:
-    """The case in its new status."""
-    life = case.life
-    case = replace(case, entered_at=life.changed_at, settled=None)
+Changes = dict[str, Any]
+"""Fields of a case with their new values; gathered first, since copying a case once per fact is what costs."""
+Learn = Callable[[Case, Any, Life, Promises], Changes]
+"""What a fact teaches: the case before it, the fact, the life after it, the plan's promises."""
+
+
+def _entered(life: Life) -> Changes:
+    """What a new status brings."""
+    changes: Changes = {"entered_at": life.changed_at, "settled": None}
     if life.status is not Status.ANSWERED:
-        case = replace(case, visit_due_at=None)
-    if life.status is Status.ARCHIVED:
-        return case
-    ended = life.status.is_ending
-    return replace(case, ended_at=life.changed_at if ended else None, ended_as=life.status if ended else None)
+        changes["visit_due_at"] = None
+    if life.status is not Status.ARCHIVED:
+        ended = life.status.is_ending
+        changes |= {"ended_at": life.changed_at if ended else None, "ended_as": life.status if ended else None}
+    return changes
 
 
-Learn = Callable[[Case, Any, Life, Promises], Case]
-"""What a fact teaches: the case with its life already folded, the fact, the life before it, the plan's promises."""
-
-
-def _triaged(case: Case, _fact: r.RequestTriaged, _before: Life, promises: Promises) -> Case:
+def _triaged(case: Case, _fact: r.RequestTriaged, life: Life, promises: Promises) -> Changes:
     if case.promised:
-        return case
-    life = case.life
+        return {}
     due = life.received_at + promises.answered.of(life.colour)
     if life.deadline and life.deadline > life.received_at:
         due = min(due, life.deadline)
-    return replace(case, answer_due=due)
+    return {"answer_due": due}
 
 
-def _assigned(case: Case, fact: r.TaskAssigned, before: Life, promises: Promises) -> Case:
-    case = replace(case, organisations=tuple(sorted({*case.organisations, fact.organisation})))
-    if not applies(before, fact):
-        return case
-    at = case.life.changed_at
-    case = replace(case, organisation=fact.organisation, spoke_at=at, in_touch=False)
-    contact_by = fact.contact_by or at + promises.contacted.of(case.life.colour)
-    case = replace(case, contact_due=min(contact_by, case.contact_due or contact_by))
-    if fact.answer_by is None:
-        return case
-    earliest = min(fact.answer_by, case.answer_due) if case.promised else fact.answer_by
-    return replace(case, promised=True, answer_due=earliest)
+def _assigned(case: Case, fact: r.TaskAssigned, life: Life, promises: Promises) -> Changes:
+    changes: Changes = {"organisations": tuple(sorted({*case.organisations, fact.organisation}))}
+    if not applies(case.life, fact):
+        return changes
+    changes |= {"organisation": fact.organisation, "spoke_at": life.changed_at, "in_touch": False}
+    contact_by = fact.contact_by or life.changed_at + promises.contacted.of(life.colour)
+    changes["contact_due"] = min(contact_by, case.contact_due or contact_by)
+    if fact.answer_by is not None:
+        earliest = min(fact.answer_by, case.answer_due) if case.promised else fact.answer_by
+        changes |= {"promised": True, "answer_due": earliest}
+    return changes
 
 
-def _spoke(case: Case, fact: r.TaskFact, _before: Life, _promises: Promises) -> Case:
-    return replace(case, spoke_at=case.life.changed_at) if fact.role is Role.LEAD else case
+def _spoke(_case: Case, fact: r.TaskFact, life: Life, _promises: Promises) -> Changes:
+    return {"spoke_at": life.changed_at} if fact.role is Role.LEAD else {}
 
 
-def _contacted(case: Case, fact: r.ResidentContacted, before: Life, promises: Promises) -> Case:
-    case = _spoke(case, fact, before, promises)
-    at = case.contacted_at or case.life.changed_at
-    return replace(case, contacted_at=at, in_touch=case.in_touch or fact.role is Role.LEAD)
+def _contacted(case: Case, fact: r.ResidentContacted, life: Life, _promises: Promises) -> Changes:
+    changes: Changes = {"contacted_at": case.contacted_at or life.changed_at}
+    return changes | {"spoke_at": life.changed_at, "in_touch": True} if fact.role is Role.LEAD else changes
 
 
-def _answered(case: Case, fact: r.RequestAnswered, before: Life, _promises: Promises) -> Case:
-    if not applies(before, fact):
-        return case
-    at = case.life.changed_at
-    return replace(
-        case,
-        spoke_at=at,
-        contacted_at=case.contacted_at or at,
-        answered_at=at,
-        stands=True,
-        open_from=at if fact.fulfil_by is None else None,
-        rated=False,
-        drawn=None,
-        visit_due_at=None,
-    )
+def _answered(case: Case, fact: r.RequestAnswered, life: Life, _promises: Promises) -> Changes:
+    if not applies(case.life, fact):
+        return {}
+    at = life.changed_at
+    return {
+        "spoke_at": at,
+        "contacted_at": case.contacted_at or at,
+        "answered_at": at,
+        "stands": True,
+        "open_from": at if fact.fulfil_by is None else None,
+        "rated": False,
+        "drawn": None,
+        "visit_due_at": None,
+    }
 
 
-def _fulfilled(case: Case, fact: r.TaskFulfilled, before: Life, promises: Promises) -> Case:
-    case = _spoke(case, fact, before, promises)
-    kept = before.fulfil_by is not None and case.life.fulfil_by is None
-    return replace(case, open_from=case.life.changed_at) if kept else case
+def _fulfilled(case: Case, fact: r.TaskFulfilled, life: Life, promises: Promises) -> Changes:
+    kept = case.life.fulfil_by is not None and life.fulfil_by is None
+    return _spoke(case, fact, life, promises) | ({"open_from": life.changed_at} if kept else {})
 
 
-def _rejected(case: Case, fact: r.RequestRejected, before: Life, _promises: Promises) -> Case:
-    return replace(case, rejected=fact.reason) if applies(before, fact) else case
+def _rejected(case: Case, fact: r.RequestRejected, _life: Life, _promises: Promises) -> Changes:
+    return {"rejected": fact.reason} if applies(case.life, fact) else {}
 
 
-def _disputed(case: Case, fact: r.RequestDisputed, before: Life, _promises: Promises) -> Case:
-    if not applies(before, fact):
-        return case
-    return replace(case, stands=False, open_from=None, drawn=None)
+def _disputed(case: Case, fact: r.RequestDisputed, _life: Life, _promises: Promises) -> Changes:
+    return {"stands": False, "open_from": None, "drawn": None} if applies(case.life, fact) else {}
 
 
-def _word(case: Case, solved: bool | None, satisfaction: int | None) -> Case:
-    return replace(case, solved=solved, satisfaction=satisfaction or case.satisfaction)
+def _rated(case: Case, fact: r.RequestRated, _life: Life, _promises: Promises) -> Changes:
+    return {"rated": True} | _word(case, fact) if fact.counts else {}
 
 
-def _rated(case: Case, fact: r.RequestRated, _before: Life, _promises: Promises) -> Case:
-    return _word(replace(case, rated=True), fact.solved, fact.satisfaction) if fact.counts else case
-
-
-def _visited(case: Case, fact: r.ResidentVisited, _before: Life, _promises: Promises) -> Case:
+def _visited(case: Case, fact: r.ResidentVisited, _life: Life, _promises: Promises) -> Changes:
     spoke = fact.outcome is AttemptOutcome.REACHED and fact.solved is not None
-    return _word(case, fact.solved, fact.satisfaction) if spoke else case
+    return _word(case, fact) if spoke else {}
 
 
-def _notified(case: Case, fact: r.PersonNotified, _before: Life, _promises: Promises) -> Case:
+def _word(case: Case, fact: r.RequestRated | r.ResidentVisited) -> Changes:
+    return {"solved": fact.solved, "satisfaction": fact.satisfaction or case.satisfaction}
+
+
+def _notified(_case: Case, fact: r.PersonNotified, _life: Life, _promises: Promises) -> Changes:
     told = fact.addressee is Addressee.RESIDENT and fact.outcome is NoticeOutcome.DELIVERED
-    return replace(case, acknowledged=True) if told and fact.about == r.RequestReceived.TYPE else case
+    return {"acknowledged": True} if told and fact.about == r.RequestReceived.TYPE else {}
 
 
 LEARNS: dict[type[Fact], Learn] = {

@@ -110,7 +110,9 @@ def look(case: Case, plan: Plan, now: datetime, *, may_raise: bool) -> Looked:
             if count > open_alarms.get(kind, 0):
                 open_alarms[kind] = count
                 raised.append((watch, count))
-    return Looked(replace(case, alarms=open_alarms), tuple(raised), cleared)
+    if open_alarms != case.alarms:
+        case = replace(case, alarms=open_alarms)
+    return Looked(case, tuple(raised), cleared)
 
 
 def moments(case: Case, plan: Plan, now: datetime) -> list[datetime]:

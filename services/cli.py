@@ -120,6 +120,42 @@ def drop(service: str, event_id: UUID) -> None:
     click.echo("left out")
 
 
+@main.group()
+def token() -> None:
+    """Keys of staff, partners and services: issue, list, revoke. A supervisor's work."""
+
+
+KINDS = ("operator", "supervisor", "inspector", "grid_worker", "liaison", "deputy", "partner", "service")
+
+
+@token.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--id", "name", help="A name for whom it is, without personal data.")
+@click.option("--organisation", help="For a liaison, deputy or partner: whose tasks are theirs.")
+@click.option("--area", help="For a grid worker: the area.")
+@click.option("--right", "rights", multiple=True, help="A right beyond the kind's, such as import.")
+def issue(kind: str, name: str | None, organisation: str | None, area: str | None, rights: tuple[str, ...]) -> None:
+    """Issue a key and print it, this once."""
+    wanted = {"kind": kind, "id": name, "organisation": organisation, "area": area, "rights": list(rights)}
+    click.echo(Remote.from_environment("supervisor").post("/v1/tokens", wanted)["token"])
+
+
+@token.command("list")
+def list_tokens() -> None:
+    """All keys that were ever issued."""
+    for key in Remote.from_environment("supervisor").get("/v1/tokens")["items"]:
+        state = "revoked" if key["revoked_at"] else "in force"
+        click.echo(f"{key['key_id']}  {key['kind']}  {key['id']}  {state}")
+
+
+@token.command()
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """Take a key out of force; the key id stands in `heed token list`."""
+    Remote.from_environment("supervisor").delete(f"/v1/tokens/{key_id}")
+    click.echo("revoked")
+
+
 @main.command()
 @click.argument("kind", type=click.Choice(["directory", "areas", "routing", "clocks"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

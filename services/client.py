@@ -22,13 +22,13 @@ class Remote:
     token: str
 
     @classmethod
-    def from_environment(cls) -> "Remote":
-        """From HEED_BASE_URL and HEED_TOKEN, else from the credentials that the first start wrote into var/."""
+    def from_environment(cls, role: str = "operator") -> "Remote":
+        """From HEED_BASE_URL and HEED_TOKEN, else that role's, from the credentials of the first start in var/."""
         settings = Settings()
         path = settings.var / "credentials.json"
         written: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"tokens": {}}
         base_url = settings.base_url or written.get("base_url")
-        token = settings.token.get_secret_value() if settings.token else written["tokens"].get("operator")
+        token = settings.token.get_secret_value() if settings.token else written["tokens"].get(role)
         if not (base_url and token):
             raise click.ClickException(f"{path} is not there. Start Heed here, or set HEED_BASE_URL and HEED_TOKEN.")
         return cls(base_url, token)
@@ -41,6 +41,10 @@ class Remote:
     def get(self, path: str) -> Any:
         """The answer's JSON; ends the program with the problem's words where it is one."""
         return self._call("GET", path)
+
+    def delete(self, path: str) -> None:
+        """Ends the program with the problem's words where there is one."""
+        self._call("DELETE", path)
 
     def post(self, path: str, body: Any = None) -> Any:
         """The answer's JSON; ends the program with the problem's words where it is one."""

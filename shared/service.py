@@ -12,14 +12,12 @@ from uuid import UUID
 import sqlalchemy as sa
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import PlainTextResponse, Response
 
+from shared import health
 from shared.bus import Bus
 from shared.bus.postgres import PostgresBus
 from shared.clock import Clock
 from shared.database import Database, Transaction, migrate
-from shared.identity import DESK
 from shared.messaging import idempotency as keys
 from shared.messaging import parking
 from shared.messaging.consumer import Consumer, Take
@@ -31,11 +29,11 @@ from shared.messaging.tables import outbox
 from shared.messaging.timers import Fire, Timers
 from shared.messaging.transient import is_transient
 from shared.messaging.work import Work, say_seen
-from shared.problems import Forbidden, Problem
+from shared.problems import Problem
 from shared.settings import Settings, required
 from shared.telemetry import CONSUMER_LAG, FACTS_STATED, LOOP_FAILURES, OUTBOX_ROWS, PARKED_EVENTS
 from shared.tokens import IdentityReader
-from shared.web import Caller, Door, add_problem_handlers
+from shared.web import Door, add_problem_handlers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -200,7 +198,7 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run until the block ends; then stop gracefully: finish what is in hand, hand over the leases."""
-        await self.start()
+        await self._start_or_close()
         loops = [
             asyncio.create_task(self._supervise(loop), name=f"{self.name}-{loop.__name__}") for loop in self._loops()
         ]
@@ -217,6 +215,14 @@ class Service:
             await self.bus.stop()
             await self.database.close()
             log.info("service_stopped", service=self.name)
+
+    async def _start_or_close(self) -> None:
+        try:
+            await self.start()
+        except BaseException:
+            await self.bus.stop()
+            await self.database.close()
+            raise
 
     async def _hand_over(self) -> None:
         with suppress(Exception):  # the leases run out by themselves
@@ -316,7 +322,7 @@ class Service:
         app.state.service = self
         app.state.identity_reader = IdentityReader(self._identity_public_key)
         add_problem_handlers(app)
-        for router in (*routers, floor_router):
+        for router in (*routers, health.router):
             app.include_router(router)
         app.add_middleware(Door, name=self.name)
         return app
@@ -348,11 +354,6 @@ class Arrivals:
                 await self._event.wait()
 
 
-# What every app has
-
-floor_router = APIRouter()
-
-
 async def service_of(request: Request) -> Service:
     """The service whose app was called."""
     service: Service = request.app.state.service
@@ -360,47 +361,3 @@ async def service_of(request: Request) -> Service:
 
 
 Here = Annotated[Service, Depends(service_of)]
-
-
-@floor_router.get("/livez", include_in_schema=False)
-async def livez() -> PlainTextResponse:
-    """The process runs."""
-    return PlainTextResponse("ok")
-
-
-@floor_router.get("/readyz", include_in_schema=False)
-async def readyz(service: Here) -> PlainTextResponse:
-    """The service can do its work: started, database there, clock trustworthy."""
-    if not (service.is_ready and service.clock.is_trustworthy):
-        return PlainTextResponse("not ready", 503)
-    try:
-        async with asyncio.timeout(2), service.database.transaction() as connection:
-            await connection.execute(sa.select(1))
-    except Exception as error:  # noqa: BLE001 whatever it is, we are not ready
-        return PlainTextResponse(f"not ready: {type(error).__name__}", 503)
-    return PlainTextResponse("ready")
-
-
-@floor_router.get("/metrics", include_in_schema=False)
-async def metrics() -> Response:
-    """Prometheus metrics of the process."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-async def _must_be_desk(caller: Caller) -> None:
-    if caller.kind not in DESK:
-        raise Forbidden
-
-
-@floor_router.get("/v1/parked", dependencies=[Depends(_must_be_desk)], include_in_schema=False)
-async def list_parked(service: Here) -> dict[str, Any]:
-    """Events that could not be handled here."""
-    return {"items": await service.query(parking.list_parked), "next_cursor": None}
-
-
-@floor_router.post(
-    "/v1/parked/{event_id}/{what}", dependencies=[Depends(_must_be_desk)], status_code=204, include_in_schema=False
-)
-async def decide_parked(service: Here, event_id: UUID, what: str) -> None:
-    """Handle a parked event again (`retry`), or leave it out (`drop`)."""
-    await service.command(service.retry_parked, event_id, drop=what == "drop")

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter
 from typing import Annotated, Any, Generic, TypeVar
 
 import structlog
@@ -128,6 +129,8 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
         extra["www-authenticate"] = "Bearer"
     if isinstance(problem, Unavailable):
         extra["retry-after"] = str(RETRY_AFTER_SECONDS)
+    elif (seconds := problem.members.get("retry_after_seconds")) is not None:
+        extra["retry-after"] = str(seconds)
     return JSONResponse(problem.document(), int(problem.status), headers=extra, media_type=PROBLEM_TYPE)
 
 
@@ -196,10 +199,11 @@ class Door:
             return
         seen: list[Seen] = []
         token = seen_in_call.set(seen)
+        began = perf_counter()
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                HTTP_SECONDS.labels(self._name, scope["method"], message["status"])
+                HTTP_SECONDS.labels(self._name, scope["method"], message["status"]).observe(perf_counter() - began)
                 if seen:
                     value = ",".join(str(s) for s in seen).encode()
                     message["headers"] = [*message.get("headers", ()), (b"heed-seen", value)]

@@ -14,7 +14,17 @@ from zoneinfo import ZoneInfo
 from shared.contracts.vocabulary import Category, Colour
 from triage.signs import Hit
 
-QUIET = ("question", "offer", "administration", "complaint_words", "thanks_over")
+QUIET = (
+    "question",
+    "offer",
+    "administration",
+    "complaint_words",
+    "thanks_over",
+    "chronic_nuisance",
+    "letter",
+    "loss_of_goods",
+    "animal",
+)
 """Signs of a text that calls for an answer, not for help."""
 DAYS_AHEAD = 3
 """A basic need within so many days is yellow."""
@@ -134,16 +144,18 @@ def higher(one: Colour, other: Colour) -> Colour:
 
 
 def verdict(
-    findings: Sequence[Finding], found: Found, unknown: Mapping[bool, Colour], *, set_aside: bool
+    findings: Sequence[Finding], found: Found, unknown: Mapping[str, Colour], *, of_need: bool, set_aside: bool
 ) -> tuple[Colour, str]:
     """The colour, and why it is unsure (empty where it is not).
 
-    `set_aside`: a danger was named, but as over or feared. `unknown` is the colour where no rule fits.
+    `set_aside`: a danger was named, but as over or feared. `unknown` is the colour where no rule fits, by whether
+    somebody calls for help, or the words are at least those of a need (`of_need`).
     """
     if not findings:
         quiet = any(name in found for name in QUIET)
-        colour = unknown["plea" in found and not quiet]
-        return colour, "" if quiet and not set_aside else "nothing-recognised"
+        if quiet:
+            return unknown["quiet"], "nothing-recognised" if set_aside else ""
+        return unknown["plea" if "plea" in found else "need" if of_need else "other"], "nothing-recognised"
     colour = findings[0].colour
     if not any(each.rule.sure for each in findings if each.colour is colour):
         return colour, "doubtful-rule"

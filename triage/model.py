@@ -114,12 +114,13 @@ def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
     deadline = read.deadline.at.astimezone(UTC) if read.deadline else None
     by_deadline = soon_by(deadline, (read.deadline_text or newest).filed_at, rules.zone)
     findings = rules.findings(found, by_deadline)
-    colour, unsure = verdict(findings, found, rules.unknown, set_aside=read.set_aside)
+    category, category_reasons = _category(findings, found, read, rules)
+    of_need = category in rules.weights.needs and bool(category_reasons)
+    colour, unsure = verdict(findings, found, rules.unknown, of_need=of_need, set_aside=read.set_aside)
     colour_reasons = _colour_reasons(findings, read)
     if deadline and deadline < newest.received_at:
         colour = RAISED[colour]
         colour_reasons = [Reason(rule="deadline-missed", gives=colour.value), *colour_reasons]
-    category, category_reasons = _category(findings, found, read, rules)
     needs, need_reasons = _needs(category, found, read, rules)
     reasons = [*colour_reasons, *_deadline_reasons(read), *category_reasons, *need_reasons]
     if unsure:

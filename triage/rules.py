@@ -51,7 +51,9 @@ Minutes = Annotated[int, Field(gt=0, le=10_080)]
 
 class _Unknown(_Checked):
     plea: Colour
+    need: Colour
     other: Colour
+    quiet: Colour
 
 
 class _Minutes(_Checked):
@@ -148,6 +150,7 @@ class _Categories(_Checked):
     asking: float = Field(ge=1)
     deciding: float = Field(ge=1)
     least: float
+    needs: frozenset[Category]
     categories: dict[Category, _About]
 
 
@@ -170,6 +173,8 @@ class Weights:
     asking: float
     deciding: float
     least: float
+    needs: frozenset[Category]
+    """Those whose words speak of a need."""
     signs: Mapping[str, tuple[tuple[Category, float], ...]]
     words: Mapping[str, tuple[Category, float]]
     """By the name under which the phrasebook finds them."""
@@ -214,8 +219,8 @@ class Rules:
     phrasebook: Phrasebook = field(repr=False)
     colour_rules: tuple[ColourRule, ...] = field(repr=False)
     table: Table
-    unknown: Mapping[bool, Colour]
-    """Where no rule fits: by whether somebody calls for help."""
+    unknown: Mapping[str, Colour]
+    """Where no rule fits: by whether somebody calls for help (plea), the words are of a need, or neither (other)."""
     weights: Weights = field(repr=False)
     needs: tuple[_Need, ...]
     groups: Mapping[str, tuple[str, ...]] = field(repr=False)
@@ -262,7 +267,7 @@ def load(zone: ZoneInfo, folder: Path = FOLDER) -> Rules:
         phrasebook=book,
         colour_rules=tuple(ColourRule(**rule.model_dump()) for rule in colours.rules),
         table=policy.colours.by_grave(),
-        unknown={True: policy.unknown.plea, False: policy.unknown.other},
+        unknown=dict(policy.unknown),
         weights=_weights(categories),
         needs=needs.needs,
         groups=signs.groups,
@@ -368,6 +373,7 @@ def _weights(categories: _Categories) -> Weights:
         asking=categories.asking,
         deciding=categories.deciding,
         least=categories.least,
+        needs=categories.needs,
         signs={name: tuple(weights) for name, weights in signs.items()},
         words=words,
     )

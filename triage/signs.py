@@ -14,7 +14,8 @@ from enum import StrEnum
 from triage import numerals
 
 GAP_CHARACTERS = 6
-GAP_WORDS = 3
+GAP_WORDS = 5
+DENIED_WORDS = 3
 MOST_VARIANTS = 4000
 """Of one phrase: more is a mistake in a rule file."""
 MOST_GAPS = 3
@@ -207,7 +208,7 @@ class Phrasebook:
     def _index(self, head: str, search: _Search) -> None:
         if head[0] == "#":
             self._numbered.setdefault(head[1:], []).append(search)
-        elif head[0].isascii():
+        elif _WORD.match(head):
             self._words.setdefault(head, []).append(search)
         else:
             self._heads.setdefault(head[0], {}).setdefault(head[1:], []).append(search)
@@ -330,7 +331,7 @@ def _before_it(text: str, hit: Hit, cue: Hit, clauses: list[int], cues: list[Hit
 def _reaches(between: str) -> bool:
     """Whether a denial reaches over these words: next to it, or along a list (没有发烧、咳嗽、气喘)."""
     if between.isascii() and between.strip():
-        return len(between.split()) <= GAP_WORDS
+        return len(between.split()) <= DENIED_WORDS
     return len(between) <= 2 or _LIST.fullmatch(between) is not None
 
 

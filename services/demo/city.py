@@ -55,6 +55,16 @@ class Answer:
         """Whether it was done."""
         return 200 <= self.status < 300
 
+    @property
+    def problem(self) -> str:
+        """The name of the problem, where it is one."""
+        return str(self.body.get("type", "")).rpartition("/")[2] if isinstance(self.body, dict) else ""
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether somebody else was quicker to change what this was decided on."""
+        return self.problem == "revision-conflict"
+
 
 class Telephone:
     """Calls the public API as this or that person."""
@@ -64,8 +74,8 @@ class Telephone:
         self._tokens = tokens
         limits = httpx2.Limits(max_connections=16, keepalive_expiry=KEPT_SECONDS)
         self._client = httpx2.AsyncClient(base_url=base_url, trust_env=False, timeout=CALL_SECONDS, limits=limits)
-        self.answers: Counter[str] = Counter()
-        """How often which status was the answer, by kind of call."""
+        self.refusals: Counter[str] = Counter()
+        """How often which problem was the answer, by kind of call."""
         self.surprises: list[str] = []
         """Answers of 500 and above, and none at all: what no caller can be to blame for."""
 
@@ -85,11 +95,13 @@ class Telephone:
         except httpx2.TransportError as broken:
             self.surprises.append(f"{method} {path}: {type(broken).__name__}")
             return Answer(LINE_BROKE, None)
-        what = path.rsplit("/", 1)[-1] if method == "POST" else method
-        self.answers[f"{what} {answer.status_code}"] += 1
+        what = path.rpartition("/")[2] if method == "POST" else method
         if answer.status_code >= 500:
             self.surprises.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
-        return Answer(answer.status_code, json.loads(answer.content) if answer.content else None)
+        said = Answer(answer.status_code, json.loads(answer.content) if answer.content else None)
+        if not said.is_fine:
+            self.refusals[f"{what}: {said.problem}"] += 1
+        return said
 
 
 @dataclass

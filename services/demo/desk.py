@@ -27,10 +27,13 @@ def on_triaged(city: City, case: Case, fact: r.RequestTriaged) -> None:
 
 
 async def review(city: City, case: Case, revision: int) -> None:
-    """Confirm the colour, and say what it is about."""
+    """Say what it is about, and raise the colour where the machine did not see how urgent it is."""
     body: dict[str, Any] = {"revision": revision, "reason": CONFIRMED}
     if case.filing.about is not None:
         body["category"] = case.filing.about
+    if case.filing.colour.rank > city.colour(case.request_id).rank:
+        body["colour"] = case.filing.colour
+        city.notes["raised by a person"] += 1
     await city.telephone.call("operator", "POST", f"/v1/requests/{case.request_id}/assessments", body)
     city.notes["reviewed by a person"] += 1
 

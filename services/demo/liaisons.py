@@ -17,6 +17,7 @@ from shared.contracts.vocabulary import Category, Colour, Role
 SILENT, LATE, RETURNS, PROGRESSES = 0.05, 0.05, 0.7, 0.35
 """Shares of tasks: not accepted at all, accepted too late, given back if another's, with news on the way."""
 SLOW_ANSWER, BROKEN_PROMISE = 0.04, 0.06
+TRIES = 3
 Span = tuple[float, float]
 ACCEPT: Mapping[Colour, Span] = {Colour.RED: (0.3, 1.5), Colour.YELLOW: (3, 18), Colour.GREEN: (10, 75)}
 CONTACT: Mapping[Colour, Span] = {Colour.RED: (0.5, 2), Colour.YELLOW: (4, 20), Colour.GREEN: (10, 80)}
@@ -128,14 +129,22 @@ class Handlers:
     async def _act(
         self, fact: r.TaskFact, what: str, body: dict[str, Any], liaison: str | None = None
     ) -> Answer | None:
-        """Read the task again for its revision, then act on it; None where it is not there for the caller."""
+        """Read the task for its revision, then act on it; once more where somebody changed it in between.
+
+        None where it is not there for the caller.
+        """
         who = _token(fact.organisation, liaison or self._city.ledger.holders.get(fact.task_id, ""))
         path = f"/v1/tasks/{fact.task_id}"
-        task = await self._city.telephone.call(who, "GET", path)
-        if not task.is_fine:
-            return None
-        body = {"revision": task.body["revision"], **body}
-        return await self._city.telephone.call(who, "POST", f"{path}/{what}", body)
+        answer = None
+        for _ in range(TRIES):
+            task = await self._city.telephone.call(who, "GET", path)
+            if not task.is_fine:
+                return None
+            said = {"revision": task.body["revision"], **body}
+            answer = await self._city.telephone.call(who, "POST", f"{path}/{what}", said)
+            if not answer.is_outdated:
+                break
+        return answer
 
 
 def _token(organisation: str, liaison: str) -> str:

@@ -9,9 +9,11 @@ from shared.clock import Clock
 
 PLANNED_SECONDS = 200.0
 """Real time that the city's days shall take."""
-LOOK_SECONDS = 0.25
-SLOWEST, FASTEST = 60.0, 2400.0
+LOOK_SECONDS = 0.05
+SLOWEST, FASTEST = 60.0, 3000.0
 FINE = timedelta(minutes=1.5)
+TENSE = 150.0
+"""Most while something is on its way to somebody's hands: a red one must be accepted within five minutes."""
 LATE = timedelta(minutes=4)
 TOO_LATE = timedelta(minutes=15)
 FASTER, SLOWER = 1.6, 0.6
@@ -50,10 +52,13 @@ def rate_for(left: timedelta, left_seconds: float, lag: timedelta) -> float:
     return min(FASTEST, max(SLOWEST, factor * left.total_seconds() / max(left_seconds, LOOK_SECONDS)))
 
 
-async def keep_pace(clock: PacedClock, lag: Callable[[], timedelta], until: datetime) -> None:
+async def keep_pace(
+    clock: PacedClock, lag: Callable[[], timedelta], is_tense: Callable[[], bool], until: datetime
+) -> None:
     """Set the rate again and again, until the city's days are over and nobody is late."""
     time = asyncio.get_running_loop().time
     end = time() + PLANNED_SECONDS
     while (late := lag()) > FINE or clock.now() < until:
-        clock.set_rate(rate_for(max(until - clock.now(), FINE), end - time(), late))
+        rate = rate_for(max(until - clock.now(), FINE), end - time(), late)
+        clock.set_rate(min(rate, TENSE) if is_tense() else rate)
         await clock.pause(LOOK_SECONDS)

@@ -145,7 +145,7 @@ async def _live(city: City, filings: list[Filing], remote: Remote) -> None:
     """Two and a half days."""
     plan_filings(city, filings)
     desk.plan_call_backs(city)
-    loops = [city.agenda.run(), _follow(city, remote), _report(city), keep_pace(city.clock, city.lag, CLOSING)]
+    loops = [city.agenda.run(), _follow(city, remote), _report(city), _pace(city)]
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         await _first(*tasks)
@@ -166,6 +166,10 @@ async def _follow(city: City, remote: Remote) -> None:
             city.hear(event)
 
 
+async def _pace(city: City) -> None:
+    await keep_pace(city.clock, city.lag, lambda: city.ledger.is_tense(city.clock.now()), CLOSING)
+
+
 async def _report(city: City) -> None:
     show.heading()
     while True:
@@ -177,6 +181,7 @@ async def _tell(city: City, malformed: int) -> None:
     """Everything that is worth knowing at the end, but for the account."""
     show.stages(city.ledger)
     show.deeds(city, malformed)
+    show.refusals(city)
     story = city.by_name[STORY]
     path = f"/v1/requests/{story.request_id}"
     shown = await city.telephone.call("operator", "GET", path)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.vocabulary import Category
+from shared.contracts.vocabulary import Category, Colour
 
 OPENING = datetime.fromisoformat("2022-10-24T08:00:00+08:00")
 """When the platform opens; filings count their minutes from here."""
@@ -42,6 +42,8 @@ class Filing(BaseModel):
     """`resident`, or the name of a token: `operator`, `grid_worker`, `liaison:<organisation>`."""
     about: Category | None = None
     """The category that the author had in mind, as a person who reads the text would see it; not sent."""
+    colour: Colour = Colour.GREEN
+    """How urgent a person who reads the text would find it; not sent."""
     malformed: bool = False
     request: dict[str, Any] | None = None
     raw: str | None = None

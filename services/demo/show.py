@@ -101,12 +101,19 @@ def deeds(city: City, malformed: int) -> None:
         "residents' ratings": counts[r.RequestRated],
         "call-back attempts": counts[r.ResidentVisited],
         "reminders, nudges": f"{counts[r.TaskReminded]}, {counts[r.TaskNudged]}",
-        "alarms": city.ledger.alarms,
+        "alarms": ", ".join(f"{kind} {number}" for kind, number in city.ledger.alarms.most_common()) or "none",
         **city.notes,
     }
     click.echo("\nWhat happened besides:")
     for name, number in lines.items():
         click.echo(f"  {name:<29} {number}")
+
+
+def refusals(city: City) -> None:
+    """Which calls were refused, and why: people who came late, decided on old news, or filed what is no filing."""
+    click.echo("\nCalls that were refused:")
+    for what, number in city.telephone.refusals.most_common():
+        click.echo(f"  {what:<45} {number}")
 
 
 def troubles(city: City) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import yaml
 from fastapi import FastAPI
 
-from services.gateway import api, store
+from services.gateway import api, keys, store
 from services.gateway.documents import Documents
 from services.gateway.front import Front
 from services.gateway.handlers import Views
@@ -73,7 +73,7 @@ def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str
         background=[tell],
     )
     limits = Limits(settings)
-    inner = service.app(api.router)
+    inner = service.app(api.router, keys.router)
     inner.state.parts = api.Parts(reader=Reader(service, hub), limits=limits)
     front = Front(
         inner,

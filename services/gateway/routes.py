@@ -16,6 +16,8 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "/v1/queue": "GET",
             "/v1/events": "GET",
             "/v1/categories": "GET",
+            "/v1/tokens": "GET POST",
+            "/v1/tokens/{id}": "DELETE",
         },
         "documents": {
             "/openapi.json": "GET",

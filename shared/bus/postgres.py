@@ -14,10 +14,12 @@ import asyncpg
 import structlog
 
 from shared.bus import BusUnavailable, Delivered, Partition, number_of
+from shared.clock import Clock
 from shared.contracts.envelope import Record
 from shared.database import SESSION, Database, assert_outside_transaction, migrate
 
 CHANNEL = "heed_log"
+RECONNECT_SECONDS = 1.0
 AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
         asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, TimeoutError)  # fmt: skip
 log = structlog.get_logger()
@@ -54,6 +56,7 @@ class PostgresBus:
         self._pool: asyncpg.Pool | None = None
         self._listening: asyncio.Task[None] | None = None
         self._arrivals = 0
+        self._clock = Clock()
         self._arrived = asyncio.Event()
         self._seen: dict[object, int] = {}
 
@@ -67,7 +70,7 @@ class PostgresBus:
         self._pool = await asyncpg.create_pool(
             self._url, min_size=0, max_size=4, server_settings=SESSION, timeout=10, init=_use_json
         )
-        self._listening = asyncio.create_task(self._listen(), name="bus-listen")
+        self._listening = asyncio.create_task(self._keep_listening(await self._listen()), name="bus-listen")
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -172,24 +175,32 @@ class PostgresBus:
         self._arrived.set()
         self._arrived = asyncio.Event()
 
-    async def _listen(self) -> None:
-        """Hold a connection that hears NOTIFY; make a new one where it breaks. Readers poll meanwhile."""
+    async def _listen(self) -> asyncpg.Connection:
+        """A connection that hears NOTIFY."""
+        connection = await asyncpg.connect(self._url, server_settings={"application_name": "heed-listen"})
+        await connection.add_listener(CHANNEL, self._signal)
+        self._signal()
+        return connection
+
+    async def _keep_listening(self, connection: asyncpg.Connection) -> None:
+        """Make a new listening connection whenever one breaks. Readers poll meanwhile."""
         while True:
             lost = asyncio.Event()
+            connection.add_termination_listener(lambda _, lost=lost: lost.set())
             try:
-                connection = await asyncpg.connect(self._url, server_settings={"application_name": "heed-listen"})
-                connection.add_termination_listener(lambda _, lost=lost: lost.set())
-                await connection.add_listener(CHANNEL, self._signal)
-                self._signal()
-                try:
+                if not connection.is_closed():
                     await lost.wait()
-                finally:
-                    connection.terminate()
-            except AWAY:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(1):
-                        await lost.wait()
+            finally:
+                connection.terminate()
             log.warning("bus_listener_lost")
+            connection = await self._listen_again()
+
+    async def _listen_again(self) -> asyncpg.Connection:
+        while True:
+            try:
+                return await self._listen()
+            except AWAY:
+                await self._clock.pause(RECONNECT_SECONDS)
 
 
 async def _use_json(connection: asyncpg.Connection) -> None:

@@ -87,20 +87,21 @@ class Emptied(PostgresServer):
     def __init__(self, server: PostgresServer) -> None:
         super().__init__(server.admin_url)
         self._server = server
-        self._url: str | None = None
 
     async def fresh_database(self, name: str) -> str:
-        if self._url is None:
-            self._url = await self._server.fresh_database(name)
-            return self._url
-        database = Database(self._url, connections=1)
+        """The one, which the server removes at the end."""
+        return await self._server.fresh_database(name)
+
+    async def copy_database(self, url: str) -> str:
+        """The same, emptied."""
+        database = Database(url, connections=1)
         async with database.transaction() as connection:
             tables = await connection.execute(
                 sa.text("select tablename from pg_tables where schemaname = 'public' and tablename not like '%version'")
             )
             await connection.execute(sa.text(f"truncate {', '.join(tables.scalars())} restart identity"))
         await database.close()
-        return self._url
+        return url
 
 
 @asynccontextmanager

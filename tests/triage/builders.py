@@ -25,6 +25,8 @@ DOUBTFUL = "奶奶一个人住，打了一天电话都联系不上，她腿脚�
 """Red, and the machine is unsure."""
 UNKNOWN = "这件事情想麻烦帮帮忙"
 """A call for help that no rule understands: yellow, and unsure."""
+SUPPOSED = "请问如果楼里发生火灾，登记手续怎么办理"
+"""Green, and unsure: a danger is named, though as one that is only imagined."""
 CALM = "请问医保报销需要带哪些材料？"
 VILLAGE = "pinghu/dushangang/huxiao"
 GRID = f"{VILLAGE}/06"

@@ -20,6 +20,7 @@ from tests.triage.builders import (
     SERVICE,
     STORY,
     SUPERVISOR,
+    SUPPOSED,
     UNKNOWN,
     Request,
     get,
@@ -189,7 +190,7 @@ async def test_bad_input_is_refused_and_changes_nothing(harness: Harness, change
 
 
 async def test_the_dearest_mistake_is_looked_at_first_then_what_is_due_first(harness: Harness) -> None:
-    texts = {"green": "嗯", "yellow": UNKNOWN, "red": DOUBTFUL}
+    texts = {"green": SUPPOSED, "yellow": UNKNOWN, "red": DOUBTFUL}
     order = [("yellow", 2), ("green", 0), ("red", 9), ("yellow", 1), ("red", 3)]
     made: dict[UUID, tuple[str, int]] = {}
     for colour, minutes in order:

@@ -72,17 +72,38 @@ def test_the_most_urgent_colour_holds_and_is_unsure_only_where_all_its_rules_are
     fitting = findings(found, rules, TABLE, Soon.OPEN)
     unknown = the_rules().unknown
     assert [each.rule.id for each in fitting] == ["life", "need"]
-    assert verdict(fitting, found, unknown, set_aside=False) == (Colour.RED, "doubtful-rule")
+    assert verdict(fitting, found, unknown, of_need=False, set_aside=False) == (Colour.RED, "doubtful-rule")
     rules.append(_rule(id="sure", grave=Grave.LIFE))
-    assert verdict(findings(found, rules, TABLE, Soon.OPEN), found, unknown, set_aside=False) == (Colour.RED, "")
+    fitting = findings(found, rules, TABLE, Soon.OPEN)
+    assert verdict(fitting, found, unknown, of_need=False, set_aside=False) == (Colour.RED, "")
 
 
-def test_what_no_rule_knows_goes_to_a_person_unless_it_is_plainly_a_question() -> None:
-    unknown = the_rules().unknown
-    assert verdict([], _found(plea=0), unknown, set_aside=False) == (Colour.YELLOW, "nothing-recognised")
-    assert verdict([], {}, unknown, set_aside=False) == (Colour.GREEN, "nothing-recognised")
-    assert verdict([], _found(question=0), unknown, set_aside=False) == (Colour.GREEN, "")
-    assert verdict([], _found(question=0), unknown, set_aside=True)[1] == "nothing-recognised"
+def test_a_danger_that_is_said_to_be_over_lets_a_person_look_at_a_green_one() -> None:
+    rule = _rule(grave=Grave.NONE)
+    fitting = findings(_found(a=0), [rule], TABLE, Soon.OPEN)
+    given = verdict(fitting, _found(a=0), the_rules().unknown, of_need=False, set_aside=True)
+    assert given == (Colour.GREEN, "danger-set-aside")
+
+
+UNKNOWN = {"plea": Colour.RED, "need": Colour.YELLOW, "other": Colour.GREEN, "quiet": Colour.GREEN}
+
+
+@pytest.mark.parametrize(
+    ("signs", "of_need", "set_aside", "given"),
+    [
+        (("plea",), False, False, (Colour.RED, "nothing-recognised")),
+        ((), True, False, (Colour.YELLOW, "nothing-recognised")),
+        ((), False, False, (Colour.GREEN, "nothing-recognised")),
+        (("question",), True, False, (Colour.GREEN, "")),
+        (("question", "plea"), False, False, (Colour.GREEN, "")),
+        (("question",), False, True, (Colour.GREEN, "nothing-recognised")),
+    ],
+)
+def test_what_no_rule_knows_goes_to_a_person_unless_it_is_plainly_a_question(
+    signs: tuple[str, ...], of_need: bool, set_aside: bool, given: tuple[Colour, str]
+) -> None:
+    found = _found(**dict.fromkeys(signs, 0))
+    assert verdict([], found, UNKNOWN, of_need=of_need, set_aside=set_aside) == given
 
 
 @pytest.mark.parametrize("one", Colour)

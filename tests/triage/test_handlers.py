@@ -32,6 +32,7 @@ from tests.triage.builders import (
     DOUBTFUL,
     FILED_AT,
     STORY,
+    SUPPOSED,
     UNKNOWN,
     ZONE,
     Request,
@@ -194,7 +195,7 @@ async def test_an_overdue_review_stays_and_raises_an_alarm_that_repeats(harness:
     assert (await items(harness, "/v1/reviews"))[0]["overdue"]
 
 
-@pytest.mark.parametrize(("text", "minutes"), [(DOUBTFUL, 5), (UNKNOWN, 15), ("嗯", 60)])
+@pytest.mark.parametrize(("text", "minutes"), [(DOUBTFUL, 5), (UNKNOWN, 15), (SUPPOSED, 60)])
 async def test_each_colour_has_its_clock(harness: Harness, text: str, minutes: int) -> None:
     request = Request()
     await harness.take(request.text(text))

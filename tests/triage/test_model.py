@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.vocabulary import Category, Colour, Decider, Language
-from tests.triage.builders import CALM, DOUBTFUL, FILED_AT, STORY, UNKNOWN, ZONE, read, the_rules
+from tests.triage.builders import CALM, DOUBTFUL, FILED_AT, STORY, SUPPOSED, UNKNOWN, ZONE, read, the_rules
 from triage.model import MOST_COST, Override, Text, amended, assess_all, overridden
 from triage.signs import fold
 
@@ -81,7 +81,11 @@ def test_calm_words_do_not_lower_and_loud_words_do_not_raise() -> None:
 
 
 def test_in_doubt_a_person_looks_in_time() -> None:
-    for text, colour, minutes in ((DOUBTFUL, Colour.RED, 5), (UNKNOWN, Colour.YELLOW, 15), ("嗯", Colour.GREEN, 60)):
+    for text, colour, minutes in (
+        (DOUBTFUL, Colour.RED, 5),
+        (UNKNOWN, Colour.YELLOW, 15),
+        (SUPPOSED, Colour.GREEN, 60),
+    ):
         assessment = read(text)
         assert (assessment.colour, assessment.unsure) == (colour, True)
         assert assessment.review_due_at == FILED_AT + timedelta(minutes=minutes)

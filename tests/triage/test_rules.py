@@ -51,7 +51,7 @@ def test_the_clocks_of_a_review_are_those_of_the_domain() -> None:
         ("categories", "  maternity:", "  maternty:", "maternty"),
         ("cues", "denied:", "refused:", "cues.yaml"),
         ("cues", "zh: [没有", "zh: [[没有], [没有", "cues.yaml"),
-        ("signs", "zh: [昏迷", "zh: [..昏迷", "昏迷"),
+        ("signs", "zh: [昏睡不醒", "zh: [..昏睡不醒", "昏睡不醒"),
         ("signs", "signs:", "signs: [", "signs.yaml is not YAML"),
         ("needs", "gives: transport", "gave: transport", "gave"),
     ],
