@@ -62,6 +62,8 @@ async def run(receiver: Receiver, plan: Plan) -> Course:
     """Send filings, and wait until the last is assigned and told."""
     course = Course(await run_apart(plan), receiver)
     await receiver.wait_for(STEPS[-1], course.ids, QUIET_SECONDS)
+    if not course.seconds(STEPS[-1]):
+        raise RuntimeError("no webhook told of an assignment")
     return course
 
 
