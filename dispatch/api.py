@@ -1,346 +1,344 @@
-"""Dispatch's HTTP door: tasks and the directory."""
+"""The HTTP door of dispatch: tasks, nudges, the directory."""
 
+import re
+import unicodedata
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from dispatch import directory, handlers, store
-from dispatch.directory import Applied
-from dispatch.files import FileKind
-from dispatch.handlers import Dispatch, Shown
-from dispatch.holding import OwnerNotNamed, PromiseInThePast, ReturnRefused, TaskHeldByAnother
-from dispatch.model import TaskStatus
-from shared.contracts.vocabulary import Category, Colour, Medium, ReturnReason, Role, Stage
-from shared.identity import HANDLERS, OVERSIGHT, STAFF, Principal
-from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflict
+from dispatch import directory, handlers
+from dispatch.answers import Applied, EntryHistory, EntryKept, NudgeShown, TaskShown
+from dispatch.city import Area, Entry, Liaison, Organisation, Shift
+from dispatch.directory import Desk
+from dispatch.files import LONGEST_CHARACTERS, FileKind, InvalidFile
+from dispatch.store import OVER, Place, Wanted
+from dispatch.tasks import (
+    AlreadyHasTask,
+    FulfilmentInThePast,
+    NothingOwed,
+    NotTheLead,
+    OwnerNotNamed,
+    ReturnsExhausted,
+    TaskHeldByAnother,
+    TaskStatus,
+    UnknownOrganisation,
+)
+from shared.contracts.vocabulary import Medium, ReturnReason
+from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, RevisionConflict
 from shared.service import Here
 from shared.web import Body, Caller, IdempotencyKey, Page, decode_cursor, encode_cursor, responses
 
-router = APIRouter()
-MOST_ON_A_PAGE = 200
-TEXT_CHARACTERS = 10_000
+router = APIRouter(prefix="/v1", tags=["dispatch"])
+LONGEST_TEXT = 10_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
-async def dispatch_of(request: Request) -> Dispatch:
-    """The verbs of the app that was called."""
-    verbs: Dispatch = request.app.state.dispatch
-    return verbs
+def _clean(words: str) -> str:
+    words = unicodedata.normalize("NFC", words.replace("\r\n", "\n"))
+    if _CONTROL.search(words):
+        raise ValueError("must not hold control characters other than line ends and tabs")
+    if not any(unicodedata.category(c)[0] not in "CZ" for c in words):
+        raise ValueError("must not be empty")
+    if len(words) > LONGEST_TEXT:
+        raise ValueError(f"must have at most {LONGEST_TEXT} characters")
+    return words
 
 
-Verbs = Annotated[Dispatch, Depends(dispatch_of)]
-Text = Annotated[str, Field(min_length=1, max_length=TEXT_CHARACTERS)]
-Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE)]
+def _rfc_3339(moment: Any) -> Any:
+    if not (isinstance(moment, str) and _RFC_3339.fullmatch(moment)):
+        raise ValueError("must be a time with its offset, as in 2026-03-02T16:00:00+08:00")
+    return moment
 
 
-class NextDue(BaseModel):
-    """What is due next, when, and what happens if it isn't done."""
-
-    stage: Stage
-    at: datetime
-    then: str
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
 
 
-class TaskView(BaseModel):
-    """One organisation's part in a case."""
-
-    id: UUID
-    request_id: UUID
-    role: Role
-    need: str | None
-    status: TaskStatus
-    revision: int
-    organisation: str
-    liaison: str
-    level: int
-    attempt: int
-    rule: str
-    arbitration: bool
-    category: Category
-    colour: Colour
-    deadline: datetime | None
-    area: str | None
-    receipt: str
-    received_at: datetime
-    assigned_at: datetime
-    accept_by: datetime | None
-    contact_by: datetime | None
-    answer_by: datetime | None
-    fulfil_by: datetime | None
-    next_due: NextDue | None
-    overdue: bool
-    nudges: int
+AtDesk = Annotated[Desk, Depends(_desk)]
+Words = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_clean)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
+Revision = Annotated[int, Field(ge=1, strict=True, description="As you last read it.")]
+OrganisationId = Annotated[str, Field(min_length=1, max_length=64)]
+ACTING = (NotFound, Forbidden, TaskHeldByAnother, RevisionConflict, NotInThisState)
 
 
-def _view(shown: Shown) -> TaskView:
-    case, task, life = shown.case, shown.task, shown.case.known.ahead
-    due = task.next_due() if task.is_open else None
-    by = {stage: clock.due_at for stage, clock in task.clocks.items()}
-    return TaskView(
-        id=task.id,
-        request_id=case.request_id,
-        role=task.role,
-        need=task.need,
-        status=task.status,
-        revision=task.revision,
-        organisation=task.organisation,
-        liaison=task.liaison,
-        level=task.level,
-        attempt=task.attempt,
-        rule=task.rule,
-        arbitration=task.arbitration,
-        category=case.category,
-        colour=case.colour,
-        deadline=life.deadline,
-        area=life.area,
-        receipt=life.receipt,
-        received_at=life.received_at,
-        assigned_at=task.assigned_at,
-        accept_by=by.get(Stage.ACCEPTED),
-        contact_by=by.get(Stage.CONTACTED),
-        answer_by=by.get(Stage.ANSWERED),
-        fulfil_by=task.fulfil_by,
-        next_due=NextDue(stage=due[0], at=due[1], then="recalled" if due[0] is Stage.ACCEPTED else "nudged")
-        if due
-        else None,
-        overdue=due is not None and due[1] <= shown.at,
-        nudges=sum(clock.nudges for clock in task.clocks.values()),
-    )
+# Tasks
 
 
-class TaskQuery(BaseModel):
-    """Which tasks are wanted."""
+def _read_place(cursor: str | None) -> Place | None:
+    if cursor is None:
+        return None
+    now, group, at, task_id = decode_cursor(cursor, 4)
+    try:
+        place = Place(datetime.fromisoformat(now), int(group), datetime.fromisoformat(at), UUID(task_id))
+    except (ValueError, TypeError, AttributeError) as broken:
+        raise InvalidInput("The cursor belongs to another list. Begin again without it.") from broken
+    if not 0 <= place.group <= OVER or place.now.tzinfo is None or place.at.tzinfo is None:
+        raise InvalidInput("The cursor belongs to another list. Begin again without it.")
+    return place
 
-    mine: bool = False
-    status: TaskStatus | None = None
-    organisation: str | None = None
-    request_id: UUID | None = None
-    overdue: bool = False
 
-
-@router.get("/v1/tasks", responses=responses(Forbidden))
+@router.get("/tasks", responses=responses(Forbidden, InvalidInput))
 async def list_tasks(
     caller: Caller,
     service: Here,
-    query: Annotated[TaskQuery, Depends()],
-    cursor: str | None = None,
-    limit: Limit = 50,
-) -> Page[TaskView]:
-    """Tasks by urgency: red first, then what is due first. Open ones, unless a status or request is named."""
-    now = service.clock.now()
-    wanted = store.Filter(
-        organisation=_organisation(caller, query),
-        status=query.status.value if query.status else None,
-        request_id=query.request_id,
-        overdue_at=now if query.overdue else None,
-    )
-    shown, after = await service.query(handlers.list_tasks, wanted, _after(cursor), limit, now)
-    return Page(items=[_view(one) for one in shown], next_cursor=encode_cursor(*after) if after else None)
+    mine: Annotated[bool, Query(description="Only those that I may act on.")] = False,
+    status: Annotated[
+        TaskStatus | None, Query(description="Only these; without it, all on which work is owed.")
+    ] = None,
+    request_id: Annotated[UUID | None, Query(description="Only this request's, also those that are over.")] = None,
+    organisation: Annotated[str | None, Query(max_length=64, description="Only this organisation's.")] = None,
+    overdue: Annotated[bool | None, Query(description="Only those with a clock that ran out, or only others.")] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most items on a page.")] = 50,
+) -> Page[TaskShown]:
+    """Tasks by urgency: overdue first, red before yellow before green, then what is due first.
+
+    Oversight sees all, an organisation its own.
+    """
+    asked = status.value if status else None
+    wanted = Wanted(request_id=request_id, organisation=organisation, status=asked, overdue=overdue)
+    now, after = service.clock.now(), _read_place(cursor)
+    items, place = await service.query(handlers.list_tasks, caller, wanted, now, after, limit, mine=mine)
+    following = encode_cursor(place.now, place.group, place.at, place.task_id) if place else None
+    return Page(items=items, next_cursor=following)
 
 
-def _organisation(caller: Principal, query: TaskQuery) -> str | None:
-    """Whose tasks: handlers see their own organisation's, oversight everybody's."""
-    if caller.kind in HANDLERS:
-        if query.organisation not in {None, caller.organisation}:
-            raise Forbidden
-        return caller.organisation
-    if caller.kind not in OVERSIGHT:
-        raise Forbidden
-    return query.organisation
+@router.get("/tasks/{task_id}", responses=responses(NotFound))
+async def load_task(task_id: UUID, caller: Caller, service: Here) -> TaskShown:
+    """One task, for the organisation that has or had it, and for oversight."""
+    return await service.query(handlers.load_task, caller, task_id, service.clock.now())
 
 
-def _after(cursor: str | None) -> store.After | None:
-    if cursor is None:
-        return None
-    rank, due_at, task_id = decode_cursor(cursor, 3)
-    return int(rank), datetime.fromisoformat(due_at), UUID(task_id)
+class AcceptBody(Body):
+    """Signing for a task."""
+
+    revision: Revision
 
 
-@router.get("/v1/tasks/{task_id}", responses=responses(NotFound))
-async def get_task(caller: Caller, service: Here, task_id: UUID) -> TaskView:
-    """One task."""
-    return _view(await service.query(handlers.load_task, caller, task_id, service.clock.now()))
+@router.post("/tasks/{task_id}/accept", responses=responses(*ACTING))
+async def accept(
+    task_id: UUID, body: AcceptBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Sign for the task (签收). Refused with who holds it where it went to somebody else meanwhile."""
+    return await service.command(handlers.accept, desk, caller, task_id, body.revision, idempotency=key)
 
 
-class Acceptance(Body):
-    """The revision that was decided on."""
+class ReturnBody(Body):
+    """Giving a task back, with the reason; `not_ours` says whose it is."""
 
-    revision: int
-
-
-class Return(Acceptance):
-    """Why the task is given back, and whose it is."""
-
+    revision: Revision
     reason: ReturnReason
-    belongs_to: str | None = None
-    note: Text | None = None
+    belongs_to: OrganisationId | None = None
+    note: Words | None = None
 
 
-class Contact(Acceptance):
-    """How the resident was reached."""
+@router.post(
+    "/tasks/{task_id}/return", responses=responses(*ACTING, ReturnsExhausted, OwnerNotNamed, UnknownOrganisation)
+)
+async def give_back(
+    task_id: UUID, body: ReturnBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Return the task (退单). It goes to whom it belongs at once; the clocks of the request run on."""
+    values = (body.revision, body.reason, body.belongs_to, body.note)
+    return await service.command(handlers.give_back, desk, caller, task_id, *values, idempotency=key)
 
+
+class ContactBody(Body):
+    """A word with the resident, and how."""
+
+    revision: Revision
     medium: Medium = Medium.PHONE
 
 
-class Progress(Acceptance):
-    """News for the resident."""
-
-    text: Text
-
-
-class Answer(Acceptance):
-    """What was done or, with `fulfil_by`, what will have been done by then."""
-
-    text: Text
-    fulfil_by: AwareDatetime | None = None
+@router.post("/tasks/{task_id}/contact", responses=responses(*ACTING))
+async def contact(
+    task_id: UUID, body: ContactBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Note that a human of the organisation spoke with the resident."""
+    return await service.command(handlers.contact, desk, caller, task_id, body.revision, body.medium, idempotency=key)
 
 
-ACTS = responses(NotFound, Forbidden, TaskHeldByAnother, RevisionConflict, NotInThisState)
+class ProgressBody(Body):
+    """News from the work, for the resident to read."""
+
+    revision: Revision
+    text: Words
 
 
-@router.post("/v1/tasks/{task_id}/accept", responses=ACTS)
-async def accept(caller: Caller, service: Here, verbs: Verbs, task_id: UUID, body: Acceptance) -> TaskView:
-    """Sign for a task: 签收."""
-    return _view(await service.command(verbs.accept, caller, task_id, body.revision))
-
-
-@router.post("/v1/tasks/{task_id}/return", responses=ACTS | responses(ReturnRefused, OwnerNotNamed))
-async def give_back(caller: Caller, service: Here, verbs: Verbs, task_id: UUID, body: Return) -> TaskView:
-    """Give a task back: 退单."""
-    given = (task_id, body.revision, body.reason, body.belongs_to, body.note)
-    return _view(await service.command(verbs.give_back, caller, *given))
-
-
-@router.post("/v1/tasks/{task_id}/contact", responses=ACTS)
-async def contact(caller: Caller, service: Here, verbs: Verbs, task_id: UUID, body: Contact) -> TaskView:
-    """Say that somebody spoke with the resident."""
-    return _view(await service.command(verbs.contact, caller, task_id, body.revision, body.medium))
-
-
-@router.post("/v1/tasks/{task_id}/progress", responses=ACTS)
-async def progress(caller: Caller, service: Here, verbs: Verbs, task_id: UUID, body: Progress) -> TaskView:
+@router.post("/tasks/{task_id}/progress", responses=responses(*ACTING))
+async def progress(
+    task_id: UUID, body: ProgressBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
     """Tell the resident how it goes."""
-    return _view(await service.command(verbs.progress, caller, task_id, body.revision, body.text))
+    return await service.command(handlers.progress, desk, caller, task_id, body.revision, body.text, idempotency=key)
 
 
-@router.post("/v1/tasks/{task_id}/answer", responses=ACTS | responses(PromiseInThePast))
-async def answer(caller: Caller, service: Here, verbs: Verbs, task_id: UUID, body: Answer) -> TaskView:
-    """Answer the resident; only the lead does."""
-    given = (task_id, body.revision, body.text, body.fulfil_by)
-    return _view(await service.command(verbs.answer, caller, *given))
+class AnswerBody(Body):
+    """What was done; with `fulfil_by`, what will have been done by then."""
+
+    revision: Revision
+    text: Words
+    fulfil_by: Moment | None = None
 
 
-@router.post("/v1/tasks/{task_id}/fulfil", responses=ACTS)
-async def fulfil(caller: Caller, service: Here, verbs: Verbs, task_id: UUID, body: Acceptance) -> TaskView:
-    """Say that what was promised has happened; or that an assisting task is done."""
-    return _view(await service.command(verbs.fulfil, caller, task_id, body.revision))
+@router.post("/tasks/{task_id}/answer", responses=responses(*ACTING, NotTheLead, FulfilmentInThePast))
+async def answer(
+    task_id: UUID, body: AnswerBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Answer the resident, for the whole case; only the lead does. With `fulfil_by` you owe a `fulfil`."""
+    values = (body.revision, body.text, body.fulfil_by)
+    return await service.command(handlers.answer, desk, caller, task_id, *values, idempotency=key)
 
 
-class NewTask(Body):
-    """Who shall assist."""
+class FulfilBody(Body):
+    """What was promised has happened, or an assistant's part is done."""
 
-    organisation: str
+    revision: Revision
+    note: Words | None = None
 
 
-@router.post("/v1/requests/{request_id}/tasks", status_code=201, responses=responses(NotFound, Forbidden))
+@router.post("/tasks/{task_id}/fulfil", responses=responses(*ACTING, NothingOwed))
+async def fulfil(
+    task_id: UUID, body: FulfilBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Say that it has happened."""
+    return await service.command(handlers.fulfil, desk, caller, task_id, body.revision, body.note, idempotency=key)
+
+
+# Requests
+
+
+class TaskBody(Body):
+    """One more organisation that helps."""
+
+    organisation: OrganisationId
+    role: Annotated[str, Field(pattern="^assisting$")] = "assisting"
+    note: Words | None = None
+
+
+@router.post(
+    "/requests/{request_id}/tasks",
+    status_code=201,
+    responses=responses(NotFound, Forbidden, NotInThisState, AlreadyHasTask, UnknownOrganisation),
+)
 async def add_task(
-    caller: Caller, service: Here, verbs: Verbs, request_id: UUID, body: NewTask, key: IdempotencyKey
-) -> TaskView:
-    """Let another organisation assist."""
-
-    async def add(work: Any) -> TaskView:
-        return _view(await verbs.add_task(work, caller, request_id, body.organisation))
-
-    return await service.command(add, idempotency=key)
+    request_id: UUID, body: TaskBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Let one more organisation assist; for those who work the queue."""
+    values = (body.organisation, body.note)
+    return await service.command(handlers.add_task, desk, caller, request_id, *values, idempotency=key)
 
 
-class Nudged(BaseModel):
-    """How many nudges the stage has had."""
-
-    count: int
-
-
-@router.post("/v1/requests/{request_id}/nudges", status_code=201, responses=responses(NotFound, NotInThisState))
-async def nudge(caller: Caller, service: Here, verbs: Verbs, request_id: UUID, key: IdempotencyKey) -> Nudged:
-    """Urge whoever holds the request: 催办."""
-
-    async def urge(work: Any) -> Nudged:
-        return Nudged(count=await verbs.nudge(work, caller, request_id))
-
-    return await service.command(urge, idempotency=key)
+@router.post("/requests/{request_id}/nudges", status_code=201, responses=responses(NotFound, Forbidden, NotInThisState))
+async def nudge(request_id: UUID, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey) -> NudgeShown:
+    """Urge whoever holds the request (催办); counted. For those who work the queue, and for the resident."""
+    return await service.command(handlers.nudge, desk, caller, request_id, idempotency=key)
 
 
 # The directory
 
 
-class Entries(BaseModel):
-    """Entries of a list, with the revision to give when changing one."""
-
-    items: list[dict[str, Any]]
-    revision: int
-    next_cursor: str | None = None
-
-
-class Change(Body):
-    """Entries to stand in the place of those with the id in the address."""
-
-    revision: int
-    entries: list[dict[str, Any]] = Field(min_length=1, max_length=100)
-
-
-class File(Body):
-    """A file to bring into force, as text."""
+class FileBody(Body):
+    """One of the city's files, as it stands on the disk."""
 
     kind: FileKind
-    content: str = Field(max_length=2_000_000)
+    content: Annotated[str, Field(min_length=1, max_length=LONGEST_CHARACTERS)]
     dry_run: bool = False
 
 
-async def _may_read(caller: Caller) -> None:
-    if caller.kind not in STAFF | HANDLERS:
-        raise Forbidden
-
-
-@router.get("/v1/directory", dependencies=[Depends(_may_read)])
-async def list_versions(service: Here) -> Page[dict[str, Any]]:
-    """The files that were brought into force, newest first."""
-    return Page(items=await service.query(store.list_versions))
-
-
-@router.post("/v1/directory", responses=responses(Forbidden))
-async def apply_file(caller: Caller, service: Here, body: File) -> Applied:
-    """Check a file of the city, show what it changes and, unless `dry_run`, bring it into force."""
+@router.post("/directory", responses=responses(Forbidden, InvalidFile))
+async def apply_file(body: FileBody, caller: Caller, service: Here) -> Applied:
+    """Check a file and put it into force (`heed apply`); with `dry_run`, only say what it would change."""
     return await service.command(directory.apply_file, caller, body.kind, body.content, body.dry_run)
 
 
-def _add_lists() -> None:
-    """Routes to read and change each list of entries; they differ in name only."""
-    for name in directory.ENTRIES:
-        _add_list(name)
+@router.get("/directory", responses=responses(Forbidden))
+async def list_policies(caller: Caller, service: Here) -> Page[EntryKept]:
+    """The files in force: versions, routing rules, clocks."""
+    return Page(items=await service.query(directory.list_entries, caller, directory.POLICY))
 
 
-def _add_list(name: str) -> None:
-    entry = f"/v1/{name}/{{entry_id:path}}"
+C = TypeVar("C", bound=Entry)
+Offered = tuple[str, str, str]
+ORGANISATIONS: Offered = ("organisations", "{entry_id}", directory.ORGANISATION)
+LIAISONS: Offered = ("liaisons", "{entry_id}", directory.LIAISON)
+SHIFTS: Offered = ("shifts", "{entry_id}", directory.SHIFTS)
+AREAS: Offered = ("areas", "{entry_id:path}", directory.AREA)
+"""An area's id holds slashes."""
+CHANGING = responses(Forbidden, RevisionConflict, InvalidFile, InvalidInput)
 
-    async def get_all(service: Here) -> Entries:
-        revision, items = await service.query(directory.list_entries, name)
-        return Entries(items=items, revision=revision)
 
-    async def get_one(service: Here, entry_id: str) -> Entries:
-        revision, items = await service.query(directory.find_entries, name, entry_id)
-        return Entries(items=items, revision=revision)
+class ShiftsOfOne(Entry):
+    """All shifts of one person; the entry's id is the person's."""
 
-    async def put_one(caller: Caller, service: Here, entry_id: str, body: Change) -> Applied:
-        return await service.command(directory.put_entries, caller, name, entry_id, body.revision, body.entries)
+    shifts: tuple[Shift, ...]
 
-    reads = [Depends(_may_read)]
-    router.add_api_route(f"/v1/{name}", get_all, name=f"list_{name}", summary=f"All {name}", dependencies=reads)
-    router.add_api_route(entry, get_one, name=f"get_{name}", summary=f"One of the {name}", dependencies=reads)
-    router.add_api_route(
-        entry, put_one, methods=["PUT"], name=f"put_{name}", summary=f"Change or add one of the {name}"
+
+class EntryBody(Body, Generic[C]):
+    """The whole entry as it shall be; `revision` as you last read it, 0 for a new one."""
+
+    revision: int = Field(0, ge=0, strict=True)
+    content: C
+
+
+def _plain(entry_id: str, entry: Entry) -> dict[str, Any]:
+    """The entry as it is kept; raises InvalidInput where it is another's than the address says."""
+    ids = {shift.liaison for shift in entry.shifts} if isinstance(entry, ShiftsOfOne) else {getattr(entry, "id", None)}
+    if ids - {entry_id}:
+        raise InvalidInput("The entry's id is not the one in the address.")
+    return entry.model_dump(mode="json", by_alias=True)
+
+
+@router.put("/organisations/{entry_id}", responses=CHANGING)
+async def put_organisation(entry_id: str, body: EntryBody[Organisation], caller: Caller, service: Here) -> EntryKept:
+    """Add or change an organisation."""
+    plain = _plain(entry_id, body.content)
+    return await service.command(directory.put_entry, caller, directory.ORGANISATION, entry_id, body.revision, plain)
+
+
+@router.put("/liaisons/{entry_id}", responses=CHANGING)
+async def put_liaison(entry_id: str, body: EntryBody[Liaison], caller: Caller, service: Here) -> EntryKept:
+    """Add or change a person of an organisation."""
+    plain = _plain(entry_id, body.content)
+    return await service.command(directory.put_entry, caller, directory.LIAISON, entry_id, body.revision, plain)
+
+
+@router.put("/shifts/{entry_id}", responses=CHANGING)
+async def put_shifts(entry_id: str, body: EntryBody[ShiftsOfOne], caller: Caller, service: Here) -> EntryKept:
+    """Say when a person is on duty; all his shifts at once."""
+    plain = _plain(entry_id, body.content)
+    return await service.command(directory.put_entry, caller, directory.SHIFTS, entry_id, body.revision, plain)
+
+
+@router.put("/areas/{entry_id:path}", responses=CHANGING)
+async def put_area(entry_id: str, body: EntryBody[Area], caller: Caller, service: Here) -> EntryKept:
+    """Add or change a place."""
+    plain = _plain(entry_id, body.content)
+    return await service.command(directory.put_entry, caller, directory.AREA, entry_id, body.revision, plain)
+
+
+def _offer(path: str, one: str, kind: str) -> None:
+    """The two readings of a kind of entry."""
+
+    async def list_all(caller: Caller, service: Here) -> Page[EntryKept]:
+        return Page(items=await service.query(directory.list_entries, caller, kind))
+
+    async def load(entry_id: str, caller: Caller, service: Here) -> EntryHistory:
+        return await service.query(directory.load_entry, caller, kind, entry_id)
+
+    router.get(f"/{path}", name=f"list_{path}", responses=responses(Forbidden), summary=f"All {path} in force")(
+        list_all
     )
+    router.get(
+        f"/{path}/{one}", name=f"load_{kind}", responses=responses(Forbidden, NotFound), summary="One, with its history"
+    )(load)
 
 
-_add_lists()
+for _offered in (ORGANISATIONS, LIAISONS, SHIFTS, AREAS):
+    _offer(*_offered)

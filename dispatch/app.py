@@ -1,41 +1,49 @@
-"""Dispatch put together."""
+"""Assembly of dispatch."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 
-from dispatch import api, directory, store
-from dispatch.directory import Cities
-from dispatch.handlers import SOURCE, Dispatch
+from dispatch import api, directory, handlers
+from dispatch.files import FileKind
 from shared.clock import Clock
 from shared.contracts import requests
 from shared.service import Service
 from shared.settings import Settings
 
+log = structlog.get_logger()
+
 
 def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
-    """The app of dispatch: directory, routing, cases, tasks, clocks."""
-    cities = Cities()
-    dispatch = Dispatch(cities, settings.hash_bytes)
-
-    async def apply_first(service: Service) -> None:
-        """The first start brings the city's files into force."""
-        if await service.query(store.newest_revision) is None:
-            contents = await asyncio.to_thread(directory.read_folder, settings.city_dir)
-            await service.command(directory.apply_first, contents)
-        await service.query(cities.current)  # so that the first request need not wait for it
-
+    """The app of dispatch; nothing is opened before it runs."""
+    desk = directory.Desk(settings.hash_bytes)
     service = Service(
-        SOURCE,
+        handlers.SERVICE,
         settings,
         clock,
         migrations=Path(__file__).parent / "migrations",
         topics=(requests.TOPIC,),
-        take=dispatch.take,
-        fire=dispatch.fire,
-        on_start=apply_first,
+        take=partial(handlers.take, desk),
+        fire=partial(handlers.fire, desk),
+        on_start=apply_city,
     )
     app = service.app(api.router)
-    app.state.dispatch = dispatch
+    app.state.desk = desk
     return app
+
+
+async def apply_city(service: Service) -> None:
+    """At the first start, put the city's files into force; one that is not as it should be ends the start."""
+    if await service.query(directory.is_in_force):
+        return
+    texts = await asyncio.to_thread(read_city, service.settings.city_dir)
+    if await service.command(directory.apply_first, texts):
+        log.info("city_applied", service=service.name)
+
+
+def read_city(folder: Path) -> dict[FileKind, str]:
+    """The texts of the city's files."""
+    return {kind: (folder / f"{kind}.yaml").read_text(encoding="utf-8") for kind in FileKind}

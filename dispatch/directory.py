@@ -1,173 +1,275 @@
-"""Everything dispatch can do about the city's files: bring into force, change an entry, announce, know the present."""
+"""The directory: applied from files, changed entry by entry, kept with history, announced; and the view of it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
-from dispatch import files, store
+from dispatch import store
+from dispatch.access import check_reads_directory, check_writes_directory
+from dispatch.answers import Applied, EntryHistory, EntryKept, differences
+from dispatch.city import Area, City, Liaison, Organisation, Shift
 from dispatch.clocks import ClockPolicy
-from dispatch.files import Area, Areas, Content, Directory, FileKind, Liaison, Organisation, Routing, Shift
-from dispatch.routing import City
-from shared.contracts.directory import AreaRecorded, DirectoryFact, OrganisationRecorded, PolicyRecorded
+from dispatch.files import AreasFile, DirectoryFile, FileKind, InvalidFile, disagreements, parse
+from dispatch.routing import Duty, RoutingPolicy
+from shared.contracts.directory import AreaRecorded, DirectoryFact, Named, OrganisationRecorded, PolicyRecorded
 from shared.database import Transaction
-from shared.identity import DESK, Principal
+from shared.identity import Principal
+from shared.ids import new_id
 from shared.messaging.work import Work
-from shared.problems import Forbidden, InvalidInput, NotFound, RevisionConflict
+from shared.problems import NotFound
+from shared.web import check_revision
 
+ORGANISATION, LIAISON, SHIFTS, AREA, POLICY = "organisation", "liaison", "shifts", "area", "policy"
+FILED = {
+    FileKind.DIRECTORY: (ORGANISATION, LIAISON, SHIFTS),
+    FileKind.AREAS: (AREA,),
+    FileKind.ROUTING: (),
+    FileKind.CLOCKS: (),
+}
+"""The kinds of entry that a file holds whole: what it leaves out is removed."""
+WAKE = "wake"
+"""The one timer of a case: when the next of its clocks wants to be looked at."""
 FIRST_START = "first-start"
 
-
-class Applied(BaseModel):
-    """What a file changes, or has changed."""
-
-    kind: FileKind
-    version: str
-    revision: int | None
-    """None for a dry run."""
-    differences: list[str]
+Key = tuple[str, str]
+Contents = dict[Key, dict[str, Any]]
 
 
-class Cities:
-    """The city in force; read again only when a file has changed."""
-
-    def __init__(self) -> None:
-        self._revision: int | None = None
-        self._city: City | None = None
-
-    async def current(self, connection: Transaction) -> City:
-        """The city of the newest files."""
-        revision = await store.newest_revision(connection)
-        if self._city is None or revision != self._revision:
-            loaded = await store.load_files(connection)
-            self._city = _city({kind: files.check(kind, content) for kind, (_, content) in loaded.items()})
-            self._revision = revision
-        return self._city
+class CityMissing(RuntimeError):
+    """No routing and clocks were ever applied: nothing can be dispatched."""
 
 
-def _city(contents: Mapping[FileKind, Content]) -> City:
-    directory, areas = contents[FileKind.DIRECTORY], contents[FileKind.AREAS]
-    routing, clocks = contents[FileKind.ROUTING], contents[FileKind.CLOCKS]
-    assert isinstance(directory, Directory)  # noqa: S101 each kind has its model
-    assert isinstance(areas, Areas)  # noqa: S101
-    assert isinstance(routing, Routing)  # noqa: S101
-    assert isinstance(clocks, ClockPolicy)  # noqa: S101
-    files.check_together(directory, areas, routing)
-    return City(directory, areas, routing, clocks)
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that decisions rest on, at one revision of the directory."""
+
+    city: City
+    routing: RoutingPolicy
+    clocks: ClockPolicy
 
 
-def read_folder(folder: Path) -> dict[FileKind, Content]:
-    """The four files of a folder; raises FileInvalid, or FileNotFoundError."""
-    return {kind: files.parse(kind, (folder / f"{kind.value}.yaml").read_text()) for kind in FileKind}
+class Desk:
+    """Keeps the newest snapshot in memory; each transaction asks only whether it is still the newest."""
+
+    def __init__(self, salt: bytes) -> None:
+        """`salt` is the city's secret, by which texts are hashed."""
+        self.salt = salt
+        self._revision = -1
+        self._snapshot: Snapshot | None = None
+
+    async def duty(self, work: Work, *, with_loads: bool = False) -> Duty:
+        """What a decision in this transaction rests on; `with_loads` where somebody is to be given a task."""
+        revision = await store.city_revision(work.connection)
+        if self._snapshot is None or revision != self._revision:
+            self._snapshot, self._revision = await _load(work.connection), revision
+        known = self._snapshot
+        duty = Duty(city=known.city, routing=known.routing, clocks=known.clocks, now=work.now, new_id=new_id)
+        if with_loads:
+            duty.loads = await store.count_loads(work.connection)
+        return duty
 
 
-async def apply_first(work: Work, contents: Mapping[FileKind, Content]) -> None:
-    """Bring the files into force where none are: the first start."""
-    await store.lock_files(work.connection)
-    if await store.newest_revision(work.connection) is not None:
-        return
-    _city(contents)
-    for kind, content in contents.items():
-        await _bring_into_force(work, kind, None, content, FIRST_START)
+async def _load(connection: Transaction) -> Snapshot:
+    return _snapshot(await _contents(connection))
+
+
+async def _contents(connection: Transaction) -> Contents:
+    return {(e.kind, e.id): e.content for e in await store.list_entries(connection) if e.content is not None}
+
+
+def _of(contents: Contents, kind: str) -> list[dict[str, Any]]:
+    return [content for (of, _), content in contents.items() if of == kind]
+
+
+def _people(contents: Contents) -> tuple[list[Organisation], list[Liaison], list[Shift], list[Area]]:
+    return (
+        [Organisation.model_validate(c) for c in _of(contents, ORGANISATION)],
+        [Liaison.model_validate(c) for c in _of(contents, LIAISON)],
+        [Shift.model_validate(shift) for c in _of(contents, SHIFTS) for shift in c["shifts"]],
+        [Area.model_validate(c) for c in _of(contents, AREA)],
+    )
+
+
+def _snapshot(contents: Contents) -> Snapshot:
+    policies = {i: content for (kind, i), content in contents.items() if kind == POLICY}
+    if missing := [kind.value for kind in FileKind if kind not in policies]:
+        raise CityMissing(f"the city has no {', '.join(missing)}: apply the files, or set HEED_CITY_DIR")
+    return Snapshot(
+        City(policies[FileKind.DIRECTORY]["time_zone"], *_people(contents)),
+        RoutingPolicy.model_validate(policies[FileKind.ROUTING]),
+        ClockPolicy.model_validate(policies[FileKind.CLOCKS]),
+    )
+
+
+# Files
+
+
+async def is_in_force(connection: Transaction) -> bool:
+    """Whether the city's files were ever applied."""
+    return await store.city_revision(connection) > 0
+
+
+async def apply_first(work: Work, texts: Mapping[FileKind, str]) -> bool:
+    """Apply the city's files where none ever were; whether they were applied now."""
+    if await store.city_revision(work.connection, lock=True) > 0:
+        return False
+    after: Contents = {}
+    for kind in FileKind:
+        after |= _from_file(kind, texts[kind])[1]
+    await _put_in_force(work, {}, after, FIRST_START)
+    return True
 
 
 async def apply_file(work: Work, caller: Principal, kind: FileKind, text: str, dry_run: bool) -> Applied:
-    """Check a file, show what it changes and, unless for a dry run, bring it into force."""
-    return await _apply(work, caller, kind, files.parse(kind, text), dry_run)
+    """Check a file against all that is in force, and apply it; with `dry_run`, say only what it would change."""
+    check_writes_directory(caller)
+    version, entries = _from_file(kind, text)
+    await store.city_revision(work.connection, lock=True)
+    before = await _contents(work.connection)
+    gone = [key for key in before if key[0] in FILED[kind]]
+    after = {key: content for key, content in before.items() if key not in gone} | entries
+    changes = [c for of in (*FILED[kind], POLICY) for c in differences(_by_id(before, of), _by_id(after, of), of)]
+    _check(after)
+    if not dry_run:
+        await _put_in_force(work, before, after, caller.id)
+    return Applied(kind=kind, version=version, dry_run=dry_run, changes=changes)
 
 
-async def _apply(
-    work: Work, caller: Principal, kind: FileKind, content: Content, dry_run: bool, revision: int | None = None
-) -> Applied:
-    if caller.kind not in DESK:
-        raise Forbidden
-    await store.lock_files(work.connection)
-    loaded = await store.load_files(work.connection)
-    contents = {k: files.check(k, c) for k, (_, c) in loaded.items()}
-    if revision is not None and revision != loaded[kind][0]:
-        raise RevisionConflict(revision=loaded[kind][0])
-    old = contents.get(kind)
-    _city({**contents, kind: content})
-    differences = files.differences(old, content)
-    made = None
-    if differences and not dry_run:
-        made = await _bring_into_force(work, kind, old, content, caller.id)
-    return Applied(kind=kind, version=content.version, revision=made, differences=differences)
+def _by_id(contents: Contents, kind: str) -> dict[str, dict[str, Any]]:
+    return {i: content for (of, i), content in contents.items() if of == kind}
 
 
-async def _bring_into_force(work: Work, kind: FileKind, old: Content | None, content: Content, by: str) -> int:
-    """Keep the file, and announce what of it others need to know."""
-    document = content.model_dump(mode="json", by_alias=True)
-    revision = await store.add_file(work.connection, kind, content.version, document, work.now, by)
-    before = dict(_announced(old)) if old else {}
-    for entry_id, fact in _announced(content):
-        if before.get(entry_id) != fact:
-            work.state(fact, entry_id)
-    work.state(PolicyRecorded(policy=kind.value, version=content.version), kind.value)
-    return revision
-
-
-def _announced(content: Content) -> Sequence[tuple[str, DirectoryFact]]:
+def _from_file(kind: FileKind, text: str) -> tuple[str, Contents]:
+    """The version of a file, and its content entry by entry."""
+    content = parse(kind, text)
+    entries: Contents = {}
     match content:
-        case Directory():
-            return [(o.id, _organisation(content, o)) for o in content.organisations]
-        case Areas():
-            return [(area.id, _area(area)) for area in content.areas]
+        case DirectoryFile():
+            entries |= {(ORGANISATION, o.id): _plain(o) for o in content.organisations}
+            entries |= {(LIAISON, p.id): _plain(p) for p in content.liaisons}
+            for shift in content.shifts:
+                entries.setdefault((SHIFTS, shift.liaison), {"shifts": []})["shifts"].append(_plain(shift))
+            entries[POLICY, kind] = {"version": content.version, "time_zone": content.time_zone}
+        case AreasFile():
+            entries |= {(AREA, a.id): _plain(a) for a in content.areas}
+            entries[POLICY, kind] = {"version": content.version}
         case _:
-            return []
+            entries[POLICY, kind] = _plain(content)
+    return content.version, entries
 
 
-def _organisation(directory: Directory, organisation: Organisation) -> OrganisationRecorded:
+def _plain(model: Organisation | Liaison | Shift | Area | RoutingPolicy | ClockPolicy) -> dict[str, Any]:
+    return model.model_dump(mode="json", by_alias=True)
+
+
+def _check(contents: Contents) -> None:
+    """Raise InvalidFile where entries do not agree with each other."""
+    routing = contents.get((POLICY, FileKind.ROUTING))
+    found = disagreements(*_people(contents), RoutingPolicy.model_validate(routing) if routing else None)
+    if found:
+        raise InvalidFile("The entries do not agree with each other.", errors=[{"detail": what} for what in found])
+
+
+async def _put_in_force(work: Work, before: Contents, after: Contents, by: str) -> None:
+    """Keep what changed, announce it, and try again what waited for somebody to be there."""
+    _check(after)
+    changed: dict[Key, dict[str, Any] | None] = {k: v for k, v in after.items() if before.get(k) != v}
+    changed |= dict.fromkeys(before.keys() - after.keys())
+    if not changed:
+        return
+    await store.save_entries(work.connection, changed, work.now, by)
+    known = _announcements(before)
+    for key, fact in _announcements(after).items():
+        if known.pop(key, None) != fact:
+            work.state(fact, key[1])
+    for (_, entry_id), fact in known.items():
+        work.state(_emptied(fact), entry_id)
+    for request_id in await store.list_waiting(work.connection):
+        work.set_timer(WAKE, str(request_id), work.now)
+
+
+def _announcements(contents: Contents) -> dict[Key, DirectoryFact]:
+    """What others are told of each entry: no names or numbers of people."""
+    organisations, liaisons, _, areas = _people(contents)
+    staff: dict[str, list[str]] = {o.id: [] for o in organisations}
+    for person in liaisons:
+        staff.setdefault(person.organisation, []).append(person.id)
+    facts: dict[Key, DirectoryFact] = {(AREA, a.id): _area_fact(a) for a in areas}
+    facts |= {(ORGANISATION, o.id): _organisation_fact(o, sorted(staff[o.id])) for o in organisations}
+    for (kind, i), content in contents.items():
+        if kind == POLICY:
+            facts[kind, i] = PolicyRecorded(policy=i, version=content["version"])
+    return facts
+
+
+def _organisation_fact(organisation: Organisation, staff: Sequence[str]) -> OrganisationRecorded:
     return OrganisationRecorded(
         organisation=organisation.id,
-        name=organisation.name,
+        name=Named(zh=organisation.name.zh, en=organisation.name.en),
         services=organisation.services,
         areas=organisation.areas,
-        liaisons=tuple(one.id for one in directory.liaisons if one.organisation == organisation.id),
+        liaisons=tuple(staff),
         supervisor=organisation.supervisor,
     )
 
 
-def _area(area: Area) -> AreaRecorded:
-    return AreaRecorded(area=area.id, level=area.level, name=area.name, aliases=area.aliases, polygon=area.polygon)
+def _area_fact(area: Area) -> AreaRecorded:
+    return AreaRecorded(
+        area=area.id,
+        level=area.level.value,
+        name=Named(zh=area.name.zh, en=area.name.en),
+        aliases=area.aliases,
+        polygon=area.polygon,
+    )
 
 
-# Single entries
-
-ENTRIES: Mapping[str, tuple[FileKind, type[BaseModel], str]] = {
-    "organisations": (FileKind.DIRECTORY, Organisation, "id"),
-    "liaisons": (FileKind.DIRECTORY, Liaison, "id"),
-    "shifts": (FileKind.DIRECTORY, Shift, "liaison"),
-    "areas": (FileKind.AREAS, Area, "id"),
-}
-"""The lists of entries that can be read and changed: in which file, of what model, found by which field."""
+def _emptied(fact: DirectoryFact) -> DirectoryFact:
+    """What is left of an entry that was removed: its name, and nothing by which anything is found or given to it."""
+    emptied = {"services": (), "areas": (), "liaisons": (), "supervisor": None, "aliases": (), "polygon": ()}
+    return fact.model_copy(update={k: v for k, v in emptied.items() if k in type(fact).model_fields})
 
 
-async def list_entries(connection: Transaction, name: str) -> tuple[int, list[dict[str, Any]]]:
-    """The entries of a list, with the revision of the file they stand in."""
-    kind, _, _ = ENTRIES[name]
-    revision, content = (await store.load_files(connection))[kind]
-    return revision, content[name]
+# Entry by entry
 
 
-async def find_entries(connection: Transaction, name: str, entry_id: str) -> tuple[int, list[dict[str, Any]]]:
-    """The entries with this id (a liaison may have several shifts); raises NotFound."""
-    revision, entries = await list_entries(connection, name)
-    found = [entry for entry in entries if entry[ENTRIES[name][2]] == entry_id]
-    if not found:
+async def put_entry(
+    work: Work, caller: Principal, kind: str, entry_id: str, revision: int, content: dict[str, Any]
+) -> EntryKept:
+    """Add an entry (revision 0) or change it."""
+    check_writes_directory(caller)
+    await store.city_revision(work.connection, lock=True)
+    known = await store.find_entry(work.connection, kind, entry_id)
+    check_revision(revision, known.revision if known else 0)
+    before = await _contents(work.connection)
+    await _put_in_force(work, before, before | {(kind, entry_id): content}, caller.id)
+    kept = await store.find_entry(work.connection, kind, entry_id)
+    if kept is None:
         raise NotFound
-    return revision, found
+    return _kept(kept)
 
 
-async def put_entries(
-    work: Work, caller: Principal, name: str, entry_id: str, revision: int, entries: list[dict[str, Any]]
-) -> Applied:
-    """Put entries in the place of those with this id, or add them; the old file stays in the history."""
-    kind, _, key = ENTRIES[name]
-    if any(entry.get(key) != entry_id for entry in entries):
-        raise InvalidInput(f"`{key}` must be {entry_id}, as in the address.")
-    _, content = (await store.load_files(work.connection))[kind]
-    others = [entry for entry in content[name] if entry[key] != entry_id]
-    changed = files.check(kind, {**content, name: [*others, *entries]})
-    return await _apply(work, caller, kind, changed, dry_run=False, revision=revision)
+async def list_entries(connection: Transaction, caller: Principal, kind: str) -> list[EntryKept]:
+    """The entries of a kind that are in force."""
+    check_reads_directory(caller)
+    return [_kept(entry) for entry in await store.list_entries(connection, kind)]
+
+
+async def load_entry(connection: Transaction, caller: Principal, kind: str, entry_id: str) -> EntryHistory:
+    """One entry, with the states that it had before."""
+    check_reads_directory(caller)
+    states = await store.list_history(connection, kind, entry_id)
+    if not states:
+        raise NotFound
+    newest, *older = states
+    return EntryHistory(**_kept(newest).model_dump(), history=[_kept(state) for state in older])
+
+
+def _kept(entry: store.EntryRow) -> EntryKept:
+    return EntryKept(
+        id=entry.id,
+        revision=entry.revision,
+        changed_at=entry.changed_at,
+        changed_by=entry.changed_by,
+        is_removed=entry.content is None,
+        content=entry.content or {},
+    )

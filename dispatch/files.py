@@ -1,105 +1,55 @@
-"""The city's files: directory, areas, routing, clocks; checked, with the place of each error. Pure.
+"""The city's files that dispatch reads, each checked, with the place of every error. Pure.
 
-`parse(kind, text)` gives the content as a model; their fields are the files' format.
+`parse(kind, text)` gives a file's content; the fields of these models are its format:
+
+- directory.yaml: `version`, `time_zone` (IANA), `organisations` (city.Organisation), `liaisons` (city.Liaison),
+  `shifts` (city.Shift: liaison, days as a list of mon … sun or `daily`, from, to as "08:00"; may cross midnight);
+- areas.yaml: `version`, `areas` (city.Area);
+- routing.yaml: `version`, `rules` (routing.Rule, the first that fits decides), `backstop`, `needs`;
+- clocks.yaml: clocks.ClockPolicy.
+
+Every scalar is read as it is written, so that 20:00 is no number and `no` is no truth value.
 """
 
-from datetime import time
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from http import HTTPStatus
-from itertools import pairwise
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from dispatch.city import Area, City, Entry, Liaison, Organisation, Shift
 from dispatch.clocks import ClockPolicy
-from shared.contracts.directory import Named
-from shared.contracts.vocabulary import Category, Colour
+from dispatch.routing import RoutingPolicy
 from shared.problems import Problem
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The loader in C where PyYAML has it: ten times as fast."""
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LONGEST_CHARACTERS = 4_000_000
+Where = tuple[int | str, ...]
+M = TypeVar("M", bound=BaseModel)
 
 
 class FileKind(StrEnum):
-    """The files a city is made of."""
+    """The files that dispatch reads; `<kind>.yaml` in the city's folder, applied in this order."""
 
-    DIRECTORY = "directory"
     AREAS = "areas"
+    DIRECTORY = "directory"
     ROUTING = "routing"
     CLOCKS = "clocks"
 
 
-class FileInvalid(Problem):
-    """The file is not as described; `errors` names each place and what is wrong there. Nothing was changed."""
+class InvalidFile(Problem):
+    """The file is not as described; `errors` names each place, its line and what is wrong. Nothing was applied."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
-    title = "File invalid"
+    title = "Invalid file"
 
 
-class Entry(BaseModel):
-    """The base of all that stands in a file: what is not known is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/-]*$", max_length=100)]
-
-
-def _clock_time(value: Any) -> Any:
-    """`08:00`, and also what YAML makes of an unquoted one: minutes as a number."""
-    return f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) else value
-
-
-ClockTime = Annotated[time, BeforeValidator(_clock_time)]
-
-
-class Organisation(Entry):
-    """Who takes tasks."""
-
-    id: Id
-    name: Named
-    services: tuple[Category, ...] = ()
-    areas: tuple[Id, ...] = ()
-    needs: tuple[str, ...] = ()
-    """Assisting services it gives, such as transport."""
-    supervisor: Id | None = None
-
-
-class Liaison(Entry):
-    """A person who acts for an organisation."""
-
-    id: Id
-    organisation: Id
-    post: Literal["liaison", "deputy", "supervisor"]
-    name: Named
-    phone: str
-
-
-class Shift(Entry):
-    """When a liaison is on duty, in the city's time zone; one that ends before it begins crosses midnight."""
-
-    liaison: Id
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] | Literal["daily"] = "daily"
-    begins: ClockTime = Field(alias="from")
-    ends: ClockTime = Field(alias="to")
-
-    def covers(self, weekday: int, at: time) -> bool:
-        """Whether it covers that time of that day, 0 being Monday."""
-        if self.begins < self.ends:
-            return self._on(weekday) and self.begins <= at < self.ends
-        return (self._on(weekday) and at >= self.begins) or (self._on((weekday - 1) % 7) and at < self.ends)
-
-    def _on(self, weekday: int) -> bool:
-        return self.days == "daily" or DAYS[weekday] in self.days
-
-
-class Directory(Entry):
+class DirectoryFile(Entry):
     """The content of directory.yaml."""
 
-    version: str
+    version: str = Field(min_length=1)
     time_zone: str
     organisations: tuple[Organisation, ...]
     liaisons: tuple[Liaison, ...]
@@ -107,156 +57,156 @@ class Directory(Entry):
 
     @field_validator("time_zone")
     @classmethod
-    def _is_a_zone(cls, name: str) -> str:
+    def _is_known(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (KeyError, ValueError) as unknown:
-            raise ValueError(f"{name} is no time zone of the IANA list") from unknown
+        except (ZoneInfoNotFoundError, ValueError) as unknown:
+            raise ValueError("is no time zone of the IANA database") from unknown
         return name
 
-    @model_validator(mode="after")
-    def _holds_together(self) -> "Directory":
-        organisations = _unique("organisation", [o.id for o in self.organisations])
-        liaisons = _unique("liaison", [one.id for one in self.liaisons])
-        _known("organisation", (one.organisation for one in self.liaisons), organisations)
-        _known("liaison", (shift.liaison for shift in self.shifts), liaisons)
-        _known("liaison", (o.supervisor for o in self.organisations if o.supervisor), liaisons)
-        return self
 
-
-class Area(Entry):
-    """A place in the tree."""
-
-    id: Id
-    level: Literal["city", "town", "village", "grid", "micro_grid"]
-    name: Named
-    aliases: tuple[str, ...] = ()
-    polygon: tuple[tuple[float, float], ...] = ()
-
-
-class Areas(Entry):
+class AreasFile(Entry):
     """The content of areas.yaml."""
 
-    version: str
+    version: str = Field(min_length=1)
     areas: tuple[Area, ...]
 
-    @model_validator(mode="after")
-    def _is_a_tree(self) -> "Areas":
-        ids = _unique("area", [area.id for area in self.areas])
-        _known("area", (area.id.rsplit("/", 1)[0] for area in self.areas if "/" in area.id), ids)
-        return self
 
-
-class Nearest(Entry):
-    """The organisation that offers a service and whose area is the smallest around the request."""
-
-    serves: Category
-    nearest: Literal[True] = True
-
-
-class Rule(Entry):
-    """One line of the routing: the first that fits decides."""
-
-    id: Id
-    category: tuple[Category, ...] | Literal["any"] = "any"
-    areas: tuple[Id, ...] | Literal["any"] = "any"
-    colour: tuple[Colour, ...] | None = None
-    organisation: Id | Nearest
-    note: str = ""
-
-
-class Need(Entry):
-    """Who meets a need that a request has beside its lead."""
-
-    organisation: Id
-
-
-class Routing(Entry):
-    """The content of routing.yaml."""
-
-    version: str
-    rules: tuple[Rule, ...]
-    backstop: Id
-    needs: dict[str, Need] = {}
-
-    @model_validator(mode="after")
-    def _names_once(self) -> "Routing":
-        _unique("rule", [rule.id for rule in self.rules])
-        return self
-
-
-Content = Directory | Areas | Routing | ClockPolicy
-MODELS: dict[FileKind, type[BaseModel]] = {
-    FileKind.DIRECTORY: Directory,
-    FileKind.AREAS: Areas,
-    FileKind.ROUTING: Routing,
+Content = DirectoryFile | AreasFile | RoutingPolicy | ClockPolicy
+FORMATS: dict[FileKind, type[Content]] = {
+    FileKind.AREAS: AreasFile,
+    FileKind.DIRECTORY: DirectoryFile,
+    FileKind.ROUTING: RoutingPolicy,
     FileKind.CLOCKS: ClockPolicy,
 }
 
 
 def parse(kind: FileKind, text: str) -> Content:
-    """The checked content of a file; raises FileInvalid with every place that is wrong."""
-    try:
-        return check(kind, yaml.load(text, LOADER))  # noqa: S506 both loaders are the safe ones
-    except yaml.YAMLError as broken:
-        mark = getattr(broken, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "somewhere"
-        errors = [{"pointer": where, "detail": str(getattr(broken, "problem", "is no YAML"))}]
-        raise FileInvalid(f"The file is no YAML: {where}.", errors=errors) from broken
+    """The content of a file; raises InvalidFile."""
+    return _parse(FORMATS[kind], text)
 
 
-def check(kind: FileKind, content: Any) -> Content:
-    """The checked content; raises FileInvalid."""
+def _parse(model: type[M], text: str) -> M:
+    if len(text) > LONGEST_CHARACTERS:
+        raise InvalidFile(errors=[_error((), 1, f"the file is longer than {LONGEST_CHARACTERS} characters")])
+    root = _compose(text)
     try:
-        return MODELS[kind].model_validate(content)  # type: ignore[return-value] # one of the four
+        content = model.model_validate(_plain(root, (), set()))
     except ValidationError as wrong:
-        errors = [{"pointer": "/" + "/".join(map(str, e["loc"])), "detail": e["msg"]} for e in wrong.errors()]
-        raise FileInvalid(errors=errors) from wrong
+        raise InvalidFile(errors=[_error(e["loc"], _line(root, e["loc"]), e["msg"]) for e in wrong.errors()]) from wrong
+    if twice := _twice(content):
+        raise InvalidFile(errors=[_error(where, _line(root, where), what) for where, what in twice])
+    return content
 
 
-def check_together(directory: Directory, areas: Areas, routing: Routing) -> None:
-    """Raise FileInvalid where one file names what another does not know."""
-    organisations, places = {o.id for o in directory.organisations}, {area.id for area in areas.areas}
+def _compose(text: str) -> yaml.Node:
     try:
-        _known("organisation", (need.organisation for need in routing.needs.values()), organisations)
-        _known("organisation", [routing.backstop], organisations)
-        named = [rule.organisation for rule in routing.rules if isinstance(rule.organisation, str)]
-        _known("organisation", named, organisations)
-        _known("area", (area for o in directory.organisations for area in o.areas), places)
-        _known("area", (area for rule in routing.rules if rule.areas != "any" for area in rule.areas), places)
-    except ValueError as unknown:
-        raise FileInvalid(f"The files do not fit together: {unknown}") from unknown
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.MarkedYAMLError as broken:
+        line = broken.problem_mark.line + 1 if broken.problem_mark else 1
+        raise InvalidFile(errors=[_error((), line, f"not YAML: {broken.problem}")]) from broken
+    except yaml.YAMLError as broken:
+        raise InvalidFile(errors=[_error((), 1, "not YAML: a character that may not stand in it")]) from broken
+    except RecursionError as deep:
+        raise InvalidFile(errors=[_error((), 1, "nested too deeply")]) from deep
+    if root is None:
+        raise InvalidFile(errors=[_error((), 1, "the file is empty")])
+    return root
 
 
-def _unique(what: str, ids: list[str]) -> set[str]:
-    twice = [a for a, b in pairwise(sorted(ids)) if a == b]
-    if twice:
-        raise ValueError(f"the {what} {twice[0]} stands there twice")
-    return set(ids)
+def _plain(node: yaml.Node, where: Where, seen: set[int]) -> Any:
+    """The node as strings, lists and dictionaries."""
+    if id(node) in seen:
+        raise InvalidFile(errors=[_error(where, _mark(node), "write it out: aliases are not taken")])
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(child, (*where, n), seen) for n, child in enumerate(node.value)]
+    if isinstance(node, yaml.MappingNode):
+        plain: dict[str, Any] = {}
+        for key, child in node.value:
+            name = str(key.value)
+            if name in plain:
+                raise InvalidFile(errors=[_error((*where, name), _mark(key), "stands here a second time")])
+            plain[name] = _plain(child, (*where, name), seen)
+        return plain
+    return node.value
 
 
-def _known(what: str, ids: Any, known: set[str]) -> None:
-    unknown = sorted(set(ids) - known)
-    if unknown:
-        raise ValueError(f"there is no {what} {', '.join(unknown)}")
+def _mark(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
 
 
-def differences(old: Content | None, new: Content) -> list[str]:
-    """What a new file changes, a line each: `+ organisations police`, `~ rules hospital`, `- shifts …`."""
-    before, after = _parts(old) if old else {}, _parts(new)
-    return (
-        [f"+ {name}" for name in after if name not in before]
-        + [f"~ {name}" for name in after if name in before and before[name] != after[name]]
-        + [f"- {name}" for name in before if name not in after]
-    )
+def _line(node: yaml.Node, where: Where) -> int:
+    """The line of a place, or of the last part of it that is there."""
+    for step in where:
+        child = _child(node, step)
+        if child is None:
+            break
+        node = child
+    return _mark(node)
 
 
-def _parts(content: Content) -> dict[str, Any]:
-    parts: dict[str, Any] = {}
-    for field, value in content.model_dump(mode="json", by_alias=True).items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            for n, entry in enumerate(value):
-                parts[f"{field} {entry.get('id') or entry.get('liaison') or n}"] = entry
-        else:
-            parts[field] = value
-    return parts
+def _child(node: yaml.Node, step: int | str) -> yaml.Node | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+        children: list[yaml.Node] = node.value
+        return children[step] if step < len(children) else None
+    if isinstance(node, yaml.MappingNode):
+        return next((child for key, child in node.value if key.value == step), None)
+    return None
+
+
+def _error(where: Where, line: int, detail: str) -> dict[str, Any]:
+    return {"pointer": "/" + "/".join(map(str, where)), "line": line, "detail": detail}
+
+
+def _twice(content: BaseModel) -> list[tuple[Where, str]]:
+    """Ids that stand twice in one list."""
+    found: list[tuple[Where, str]] = []
+    for name in type(content).model_fields:
+        entries = getattr(content, name)
+        seen: set[str] = set()
+        for n, entry in enumerate(entries if isinstance(entries, tuple) else ()):
+            if (entry_id := getattr(entry, "id", None)) in seen:
+                found.append(((name, n, "id"), f"{entry_id} stands here a second time"))
+            if entry_id is not None:
+                seen.add(entry_id)
+    return found
+
+
+def disagreements(
+    organisations: Sequence[Organisation],
+    liaisons: Sequence[Liaison],
+    shifts: Sequence[Shift],
+    areas: Sequence[Area],
+    routing: RoutingPolicy | None,
+) -> list[str]:
+    """What one entry names and another file, or the same, does not have; empty where all agree."""
+    people, places = {p.id for p in liaisons}, {area.id for area in areas}
+    known = {o.id for o in organisations}
+    found = [f"area {a} of organisation {o.id}" for o in organisations for a in o.areas if a not in places]
+    found += [f"supervisor {o.supervisor} of {o.id}" for o in organisations if o.supervisor not in {None, *people}]
+    found += [f"organisation {p.organisation} of liaison {p.id}" for p in liaisons if p.organisation not in known]
+    found += [f"liaison {s.liaison} of a shift" for s in shifts if s.liaison not in people]
+    found += [f"area above {area}" for area in sorted(places) if "/" in area and area.rpartition("/")[0] not in places]
+    if routing is not None:
+        found += _routing_disagreements(routing, known, places)
+    return [f"there is no {what}" for what in found]
+
+
+def _routing_disagreements(routing: RoutingPolicy, known: set[str], places: set[str]) -> Iterable[str]:
+    if routing.backstop not in known:
+        yield f"organisation {routing.backstop}, the backstop"
+    for need, met_by in routing.needs.items():
+        if met_by.organisation not in known:
+            yield f"organisation {met_by.organisation} for the need {need}"
+    for rule in routing.rules:
+        if isinstance(rule.organisation, str) and rule.organisation not in known:
+            yield f"organisation {rule.organisation} of rule {rule.id}"
+        for area in rule.areas if rule.areas != "any" else ():
+            if area not in places:
+                yield f"area {area} of rule {rule.id}"
+
+
+def make_city(directory: DirectoryFile, areas: AreasFile) -> City:
+    """The city that two files describe."""
+    return City(directory.time_zone, directory.organisations, directory.liaisons, directory.shifts, areas.areas)

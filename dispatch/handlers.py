@@ -1,295 +1,334 @@
-"""Everything dispatch can do about requests: facts from the bus, timers, verbs from the API."""
+"""What dispatch does: the verbs on tasks, what it takes from the bus, and what it does when timers are due.
+
+Each loads the cases it needs in few queries, lets the model decide, and saves what changed.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from dispatch import assignment, holding, store
-from dispatch.assignment import Load
-from dispatch.directory import Cities
-from dispatch.model import Case, Task
-from dispatch.routing import City
+from dispatch import store
+from dispatch.access import actor, check_acts, check_oversees, level_of, sees
+from dispatch.answers import NudgeShown, TaskShown, show
+from dispatch.directory import WAKE, Desk
+from dispatch.model import Case, TextRef
+from dispatch.routing import Duty
+from dispatch.store import Place, Wanted
+from dispatch.tasks import Task
+from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
-from shared.contracts.life import Known, begin
 from shared.contracts.texts import TextRecorded
-from shared.contracts.vocabulary import Language, Medium, ReturnReason, Status, TextKind
+from shared.contracts.vocabulary import Language, Medium, ReturnReason, TextKind
 from shared.database import Transaction
-from shared.identity import DESK, HANDLERS, OVERSIGHT, Kind, Principal
+from shared.identity import DESK, Kind, Principal, may_read
 from shared.ids import new_id
 from shared.masking import mask
 from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, NotFound
 from shared.sealing import text_hash
 
-SOURCE = "dispatch"
-CLOCKS = "clocks"
-"""The one timer of a case: when the next of its clocks wants to be looked at."""
+SERVICE = "dispatch"
+LATER = timedelta(seconds=1)
+FIRST_HAN, LAST_HAN = "\u4e00", "\u9fff"
 
 
-class HistoryWithoutBeginning(LookupError):
-    """A fact about a request of which no receipt is known; it waits, parked, until that is there."""
+class RequestUnknown(Exception):
+    """A fact about a request whose receipt was never read: it is parked until that was."""
 
 
-@dataclass(slots=True)
-class Desk:
-    """One batch: the city, how loaded its people are, and the cases that are open on the desk."""
-
-    work: Work
-    city: City
-    load: Load
-    cases: dict[UUID, Case]
-
-    def state(self, case: Case, facts: Sequence[r.TaskFact]) -> None:
-        """State what follows; the case knows it ahead of the log."""
-        for fact in facts:
-            self.work.state(fact, case.request_id)
-            case.known = case.known.say(fact, self.work.now)
-
-    async def put_away(self) -> None:
-        """Save all cases, and set the timer of each by its clocks."""
-        for case in self.cases.values():
-            moment = case.next_moment(self.city)
-            if moment is None:
-                self.work.cancel_timers(str(case.request_id), CLOCKS)
-            else:
-                self.work.set_timer(CLOCKS, str(case.request_id), moment)
-        await store.save_cases(self.work.connection, self.cases.values())
+# What others state
 
 
-# Facts from the bus
+def on_request_received(cases: dict[UUID, Case], event: Event[r.RequestReceived], _: Duty) -> None:
+    """A case begins; it has no task before triage."""
+    cases.setdefault(UUID(event.subject), Case.begin(event))
 
 
-def on_triaged(desk: Desk, case: Case, fact: Fact) -> None:
-    """First time: find who does it. Again: clocks may come forward; nobody is routed anew."""
-    assert isinstance(fact, r.RequestTriaged)  # noqa: S101 called by HANDLES for this fact alone
-    life = case.known.ahead
-    if fact.deadline is not None and case.deadline_known_at is None:
-        case.deadline_known_at = life.received_at
-    if case.tasks:
-        assignment.retriage(case, desk.city, desk.work.now)
-    elif life.status is Status.TRIAGED:
-        case.needs = fact.needs
-        desk.state(case, assignment.assign_first(case, desk.city, desk.work.now, desk.load, new_id))
+def on_fact_of_others(cases: dict[UUID, Case], event: Event[Fact], duty: Duty) -> None:
+    """The case reads on, and does what follows."""
+    _case(cases, event).read(event, duty)
 
 
-def on_ended(desk: Desk, case: Case, _: Fact) -> None:
-    """Nothing is owed any more, where the request really ended."""
-    if case.known.ahead.status.is_ending:
-        desk.state(case, assignment.cancel(case, desk.work.now))
+def on_own_fact(cases: dict[UUID, Case], event: Event[Fact], duty: Duty) -> None:
+    """Our own fact has its place in the history now: others' facts are judged by that."""
+    _case(cases, event).read(event, duty)
 
 
-def on_disputed(desk: Desk, case: Case, _: Fact) -> None:
-    """The answer does not stand: to who is on duty now."""
-    if case.known.ahead.status is Status.DISPUTED:
-        desk.state(case, assignment.reopen(case, desk.city, desk.work.now, desk.load))
+def _case(cases: Mapping[UUID, Case], event: Event[Fact]) -> Case:
+    case = cases.get(UUID(event.subject))
+    if case is None:
+        raise RequestUnknown(event.type)
+    return case
 
 
-HANDLES: Mapping[type[Fact], Callable[[Desk, Case, Fact], None]] = {
-    r.RequestTriaged: on_triaged,
-    r.RequestWithdrawn: on_ended,
-    r.RequestRejected: on_ended,
-    r.RequestMerged: on_ended,
-    r.RequestClosed: on_ended,
-    r.RequestDisputed: on_disputed,
+OWN = (
+    r.TaskAssigned, r.TaskAccepted, r.TaskReturned, r.TaskRecalled, r.RequestAnswered, r.TaskFulfilled
+)  # fmt: skip
+HANDLES: dict[type[Fact], Callable[..., None]] = {
+    r.RequestReceived: on_request_received,
+    r.RequestTriaged: on_fact_of_others,
+    r.RequestRejected: on_fact_of_others,
+    r.RequestMerged: on_fact_of_others,
+    r.RequestWithdrawn: on_fact_of_others,
+    r.RequestDisputed: on_fact_of_others,
+    r.RequestClosed: on_fact_of_others,
+    r.RequestArchived: on_fact_of_others,
+    **dict.fromkeys(OWN, on_own_fact),
 }
-"""What dispatch reacts to; all other facts about a request it only folds."""
 
 
-class Dispatch:
-    """The service's verbs."""
+async def take(desk: Desk, work: Work, events: Sequence[Event[Fact]]) -> None:
+    """Take a batch of facts."""
+    mine = [event for event in events if type(event.fact) in HANDLES]
+    if not mine:
+        return
+    cases = await store.lock_cases(work.connection, (UUID(event.subject) for event in mine))
+    others = {UUID(event.subject) for event in mine if not isinstance(event.fact, OWN)}
+    duty = await desk.duty(work, with_loads=any(isinstance(e.fact, r.RequestTriaged | r.RequestDisputed) for e in mine))
+    for event in mine:
+        HANDLES[type(event.fact)](cases, event, duty)
+    await store.save_cases(work.connection, [case for i, case in cases.items() if i not in others])
+    await _save(work, duty, [case for i, case in cases.items() if i in others])
 
-    def __init__(self, cities: Cities, hash_secret: bytes) -> None:
-        """`hash_secret` salts the hashes of texts."""
-        self._cities, self._hash_secret = cities, hash_secret
 
-    async def _open(self, work: Work, request_ids: Sequence[UUID]) -> Desk:
-        city = await self._cities.current(work.connection)
-        cases = await store.lock_cases(work.connection, request_ids)
-        return Desk(work, city, await store.load_by_liaison(work.connection), cases)
+# What time does
 
-    async def take(self, work: Work, events: Sequence[Event[Fact]]) -> None:
-        """A batch of facts about requests."""
-        events = [event for event in events if isinstance(event.fact, r.RequestFact)]
-        if not events:
-            return
-        desk = await self._open(work, [UUID(event.subject) for event in events])
-        for event in events:
-            self._take_one(desk, event)
-        await desk.put_away()
 
-    def _take_one(self, desk: Desk, event: Event[Fact]) -> None:
-        request_id = UUID(event.subject)
-        if isinstance(event.fact, r.RequestReceived):
-            life = begin(event)  # type: ignore[arg-type] # the line above says what it is
-            desk.cases.setdefault(request_id, Case(known=Known(life, life)))
-            return
-        case = desk.cases.get(request_id)
-        if case is None:
-            raise HistoryWithoutBeginning(event.type)
-        case.known = case.known.hear(event, own=event.source == SOURCE)
-        handle = HANDLES.get(type(event.fact))
-        if handle is not None:
-            handle(desk, case, event.fact)
+async def fire(desk: Desk, work: Work, timers: Sequence[Timer]) -> None:
+    """Wake the cases whose moment has come; one that is in other hands just now is woken a second later."""
+    due = {UUID(timer.key): timer for timer in timers}
+    cases = await store.lock_cases(work.connection, due, skip_locked=True)
+    duty = await desk.duty(work, with_loads=True)
+    for case in cases.values():
+        wake(case, duty)
+    await _save(work, duty, list(cases.values()))
+    for request_id, timer in due.items():
+        if request_id not in cases:
+            work.set_timer(timer.kind, timer.key, work.now + LATER)
 
-    async def fire(self, work: Work, timers: Sequence[Timer]) -> None:
-        """Clocks want to be looked at."""
-        desk = await self._open(work, [UUID(timer.key) for timer in timers])
-        for case in desk.cases.values():
-            desk.state(case, assignment.ring(case, desk.city, work.now, desk.load))
-        await desk.put_away()
 
-    # Verbs on tasks
+async def _save(work: Work, duty: Duty, cases: Sequence[Case]) -> None:
+    """Keep the cases, state what follows, and set each one's timer."""
+    await store.save_cases(work.connection, cases)
+    await store.save_tasks(work.connection, cases)
+    for case in cases:
+        request_id = case.life.request_id
+        for fact in case.facts:
+            work.state(fact, request_id)
+        case.facts.clear()
+        at = next_moment(case, duty)
+        if at is None:
+            work.cancel_timers(str(request_id), WAKE)
+        else:
+            work.set_timer(WAKE, str(request_id), at)
 
-    async def accept(self, work: Work, caller: Principal, task_id: UUID, revision: int) -> "Shown":
-        """Sign for a task."""
-        desk, case, task = await self._hold(work, caller, task_id)
-        desk.state(case, [holding.accept(task, caller, revision, work.now)])
-        return await self._done(desk, case, task)
 
-    async def give_back(
-        self,
-        work: Work,
-        caller: Principal,
-        task_id: UUID,
-        revision: int,
-        reason: ReturnReason,
-        belongs_to: str | None,
-        note: str | None,
-    ) -> "Shown":
-        """Return a task, with a reason."""
-        desk, case, task = await self._hold(work, caller, task_id)
-        returned, assigned = holding.give_back(
-            case, task, caller, revision, reason, belongs_to, desk.city, work.now, desk.load
-        )
-        text_id = new_id() if note else None
-        if note and text_id:
-            returned = returned.model_copy(update={"text_id": text_id, "text_hash": self._hash(text_id, note)})
-        desk.state(case, [returned, assigned])
-        if note and text_id:
-            self._record(work, case, text_id, TextKind.NOTE, note)
-        return await self._done(desk, case, task)
-
-    async def contact(self, work: Work, caller: Principal, task_id: UUID, revision: int, medium: Medium) -> "Shown":
-        """Say that somebody spoke with the resident."""
-        desk, case, task = await self._hold(work, caller, task_id)
-        desk.state(case, [holding.contact(task, caller, revision, medium, work.now)])
-        return await self._done(desk, case, task)
-
-    async def progress(self, work: Work, caller: Principal, task_id: UUID, revision: int, text: str) -> "Shown":
-        """Tell the resident how it goes."""
-        desk, case, task = await self._hold(work, caller, task_id)
-        text_id = new_id()
-        desk.state(case, [holding.progress(task, caller, revision, text_id, self._hash(text_id, text))])
-        self._record(work, case, text_id, TextKind.NOTE, text)
-        return await self._done(desk, case, task)
-
-    async def answer(
-        self, work: Work, caller: Principal, task_id: UUID, revision: int, text: str, fulfil_by: datetime | None
-    ) -> "Shown":
-        """Answer the resident."""
-        desk, case, task = await self._hold(work, caller, task_id)
-        text_id = new_id()
-        hashed = self._hash(text_id, text)
-        desk.state(case, [holding.answer(case, task, caller, revision, text_id, hashed, fulfil_by, work.now)])
-        self._record(work, case, text_id, TextKind.ANSWER, text)
-        return await self._done(desk, case, task)
-
-    async def fulfil(self, work: Work, caller: Principal, task_id: UUID, revision: int) -> "Shown":
-        """Say that what was promised has happened."""
-        desk, case, task = await self._hold(work, caller, task_id)
-        desk.state(case, [holding.fulfil(task, caller, revision, work.now)])
-        return await self._done(desk, case, task)
-
-    async def add_task(self, work: Work, caller: Principal, request_id: UUID, organisation: str) -> "Shown":
-        """Let another organisation assist."""
-        if caller.kind not in DESK:
-            raise Forbidden
-        desk = await self._open(work, [request_id])
-        case = desk.cases.get(request_id)
-        if case is None or organisation not in desk.city.organisations:
-            raise NotFound("There is no such request, or no such organisation in the directory.")
-        holding.must_be_in_work(case)
-        desk.state(case, [assignment.assist(case, desk.city, organisation, None, work.now, desk.load, new_id)])
-        return await self._done(desk, case, case.tasks[-1])
-
-    async def nudge(self, work: Work, caller: Principal, request_id: UUID) -> int:
-        """Urge the holder of the lead; how many nudges the stage has had."""
-        if not (caller.kind in DESK or (caller.kind is Kind.RESIDENT and caller.request_id == request_id)):
-            raise Forbidden if caller.kind in OVERSIGHT else NotFound
-        desk = await self._open(work, [request_id])
-        case = desk.cases.get(request_id)
-        if case is None:
-            raise NotFound
-        nudged = assignment.nudge_by_hand(case)
-        desk.state(case, [nudged])
-        await desk.put_away()
-        return nudged.count
-
-    async def _hold(self, work: Work, caller: Principal, task_id: UUID) -> tuple[Desk, Case, Task]:
-        """The task, its case locked, for a caller whose organisation has or had it."""
-        request_id = await store.find_request_of(work.connection, task_id)
-        if request_id is None:
-            raise NotFound
-        desk = await self._open(work, [request_id])
-        case = desk.cases[request_id]
-        task = case.task(task_id)
-        if caller.kind not in HANDLERS:
-            raise Forbidden if caller.kind in OVERSIGHT else NotFound
-        if caller.organisation not in task.organisations:
-            raise NotFound
-        return desk, case, task
-
-    async def _done(self, desk: Desk, case: Case, task: Task) -> "Shown":
-        await desk.put_away()
-        return Shown(case, task, desk.work.now)
-
-    def _hash(self, text_id: UUID, text: str) -> str:
-        return text_hash(self._hash_secret, text_id, mask(text))
-
-    def _record(self, work: Work, case: Case, text_id: UUID, kind: TextKind, text: str) -> None:
-        """Let the masked text follow the fact that names it."""
-        recorded = TextRecorded(
-            text_id=text_id,
-            request_id=case.request_id,
-            kind=kind,
-            text=mask(text),
-            language=Language.of(text),
-            filed_at=work.now,
-            received_at=work.now,
-        )
-        work.state(recorded, case.request_id, text_id)
+# What handlers do
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A task with its case, as of a moment."""
+class Held:
+    """A task in the hands of somebody who may act on it."""
 
     case: Case
     task: Task
-    at: datetime
+    duty: Duty
+
+
+async def accept(work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int) -> TaskShown:
+    """Sign for the task; it binds the person."""
+    held = await _hold(work, desk, caller, task_id)
+    held.case.accept(held.task, actor(held.task, caller, held.duty), revision, work.now)
+    return await _done(work, held)
+
+
+async def give_back(
+    work: Work,
+    desk: Desk,
+    caller: Principal,
+    task_id: UUID,
+    revision: int,
+    reason: ReturnReason,
+    belongs_to: str | None,
+    words: str | None,
+) -> TaskShown:
+    """Return the task for the organisation."""
+    held = await _hold(work, desk, caller, task_id, with_loads=True)
+    note = _text(desk, TextKind.NOTE, words)
+    held.case.give_back(held.task, revision, reason, belongs_to, note.ref if note else None, held.duty)
+    return await _done(work, held, note)
+
+
+async def contact(work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int, medium: Medium) -> TaskShown:
+    """Note that a human spoke with the resident."""
+    held = await _hold(work, desk, caller, task_id)
+    held.case.contact(held.task, revision, medium, work.now)
+    return await _done(work, held)
+
+
+async def progress(work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int, words: str) -> TaskShown:
+    """Tell the resident news from the work."""
+    held = await _hold(work, desk, caller, task_id)
+    text = _masked(desk, TextKind.NOTE, words)
+    held.case.progress(held.task, revision, text.ref, work.now)
+    return await _done(work, held, text)
+
+
+async def answer(
+    work: Work,
+    desk: Desk,
+    caller: Principal,
+    task_id: UUID,
+    revision: int,
+    words: str,
+    fulfil_by: datetime | None,
+) -> TaskShown:
+    """Answer the resident."""
+    held = await _hold(work, desk, caller, task_id)
+    text = _masked(desk, TextKind.ANSWER, words)
+    held.case.answer(held.task, revision, text.ref, fulfil_by, work.now)
+    return await _done(work, held, text)
+
+
+async def fulfil(
+    work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int, words: str | None
+) -> TaskShown:
+    """Say that what was promised has happened, or that an assistant's part is done."""
+    held = await _hold(work, desk, caller, task_id)
+    note = _text(desk, TextKind.NOTE, words)
+    held.case.fulfil(held.task, revision, note.ref if note else None, work.now)
+    return await _done(work, held, note)
+
+
+async def _hold(work: Work, desk: Desk, caller: Principal, task_id: UUID, *, with_loads: bool = False) -> Held:
+    """The task with its case, locked, for somebody who may act on it; raises where he may not."""
+    request_id = await store.find_request_of(work.connection, task_id)
+    if request_id is None:
+        raise NotFound
+    case = (await store.lock_cases(work.connection, [request_id]))[request_id]
+    task = next(task for task in case.tasks if task.id == task_id)
+    check_acts(task, caller)
+    return Held(case, task, await desk.duty(work, with_loads=with_loads))
+
+
+async def _done(work: Work, held: Held, text: "Text | None" = None) -> TaskShown:
+    """Save and state; a text follows the fact that names it."""
+    await _save(work, held.duty, [held.case])
+    if text is not None:
+        _record(work, held.case, text)
+    return show(held.case, held.task, work.now)
+
+
+# What the desk and the resident do
+
+
+async def add_task(
+    work: Work, desk: Desk, caller: Principal, request_id: UUID, organisation: str, words: str | None
+) -> TaskShown:
+    """Let one more organisation help; for those who work the queue."""
+    case = await _lock(work, caller, request_id)
+    if caller.kind not in DESK:
+        raise Forbidden
+    duty = await desk.duty(work, with_loads=True)
+    note = _text(desk, TextKind.NOTE, words)
+    task = case.add_assisting(organisation, note.ref if note else None, duty)
+    return await _done(work, Held(case, task, duty), note)
+
+
+async def nudge(work: Work, desk: Desk, caller: Principal, request_id: UUID) -> NudgeShown:
+    """Urge whoever leads; for those who work the queue, and for the resident himself."""
+    case = await _lock(work, caller, request_id)
+    if caller.kind not in DESK and caller.kind is not Kind.RESIDENT:
+        raise Forbidden
+    task, stage = case.nudge()
+    clock = task.clocks[stage]
+    await _save(work, await desk.duty(work), [case])
+    return NudgeShown(request_id=request_id, task_id=task.id, stage=stage, count=clock.nudges, due_at=clock.due_at)
+
+
+async def _lock(work: Work, caller: Principal, request_id: UUID) -> Case:
+    """The case of a request that the caller may know of."""
+    case = (await store.lock_cases(work.connection, [request_id])).get(request_id)
+    if case is None or not may_read(caller, request_id, case.life.area, case.organisations):
+        raise NotFound
+    return case
+
+
+# What is read
+
+
+async def load_task(connection: Transaction, caller: Principal, task_id: UUID, now: datetime) -> TaskShown:
+    """One task, for whom it is or was, and for oversight."""
+    case = await store.find_case(connection, task_id)
+    if case is None or not sees(case.tasks[0], caller):
+        raise NotFound
+    return show(case, case.tasks[0], now)
 
 
 async def list_tasks(
-    connection: Transaction, wanted: store.Filter, after: store.After | None, limit: int, now: datetime
-) -> tuple[list[Shown], store.After | None]:
-    """A page of tasks, and where the next one begins."""
-    rows = await store.list_tasks(connection, wanted, after, limit + 1)
+    connection: Transaction,
+    caller: Principal,
+    wanted: Wanted,
+    now: datetime,
+    after: Place | None,
+    limit: int,
+    *,
+    mine: bool,
+) -> tuple[list[TaskShown], Place | None]:
+    """A page of tasks by urgency, and where the next one begins; an organisation sees its own."""
+    check_oversees(caller)
+    seen_at = after.now if after else now
+    if caller.is_handler:
+        if wanted.organisation not in {None, caller.organisation}:
+            return [], None
+        wanted = replace(wanted, organisation=caller.organisation)
+    if mine:
+        if not caller.is_handler:
+            return [], None
+        wanted = replace(wanted, mine_level=level_of(caller), holder=caller.id)
+    rows = await store.list_tasks(connection, wanted, seen_at, after, limit + 1)
     page = rows[:limit]
-    cases = await store.load_cases(connection, [row.request_id for row in page])
-    shown = [Shown(cases[row.request_id], cases[row.request_id].task(row.id), now) for row in page]
     last = page[-1] if len(rows) > limit else None
-    return shown, (last.colour_rank, last.due_at, last.id) if last else None
+    place = Place(seen_at, last[0], last[1], last[2].tasks[0].id) if last else None
+    return [show(case, case.tasks[0], now) for _, _, case in page], place
 
 
-async def load_task(connection: Transaction, caller: Principal, task_id: UUID, now: datetime) -> Shown:
-    """One task; raises NotFound where the caller may not see it."""
-    request_id = await store.find_request_of(connection, task_id)
-    if request_id is None:
-        raise NotFound
-    case = (await store.load_cases(connection, [request_id]))[request_id]
-    task = case.task(task_id)
-    if caller.kind not in OVERSIGHT and caller.organisation not in task.organisations:
-        raise NotFound
-    return Shown(case, task, now)
+# Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that somebody wrote, masked."""
+
+    ref: TextRef
+    kind: TextKind
+    words: str
+
+
+def _masked(desk: Desk, kind: TextKind, words: str) -> Text:
+    masked, text_id = mask(words), new_id()
+    return Text(TextRef(text_id, text_hash(desk.salt, text_id, masked)), kind, masked)
+
+
+def _text(desk: Desk, kind: TextKind, words: str | None) -> Text | None:
+    return _masked(desk, kind, words) if words is not None else None
+
+
+def _record(work: Work, case: Case, text: Text) -> None:
+    """The text goes its own way, behind the fact that names it."""
+    fact = TextRecorded(
+        text_id=text.ref.text_id,
+        request_id=case.life.request_id,
+        kind=text.kind,
+        text=text.words,
+        language=_language(text.words),
+        filed_at=work.now,
+        received_at=work.now,
+    )
+    work.state(fact, case.life.request_id, text.ref.text_id)
+
+
+def _language(words: str) -> Language:
+    return Language.ZH if any(FIRST_HAN <= c <= LAST_HAN for c in words) else Language.EN

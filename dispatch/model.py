@@ -1,141 +1,396 @@
-"""A case: what dispatch does about one request, as one or several tasks. Pure.
+"""A case: one request in the hands of dispatch, its tasks, and which facts follow from what happens. Pure.
 
-One task leads and answers; the others assist. A task keeps its id while it goes from hand to hand. How tasks are given
-out stands in `assignment`, what their holders do in `holding`.
+Two things are kept apart. `life` is the history as read from the bus, by the table all readers share: it decides which
+facts of others take effect. The tasks are what dispatch itself has decided, a step ahead of what it has read back.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from dispatch import clocks
-from dispatch.clocks import Clock, Pace
-from dispatch.routing import City, Seat
-from shared.contracts.life import Known
-from shared.contracts.vocabulary import Category, Colour, Role, Stage
-from shared.problems import NotFound
+from dispatch.city import OnDuty, Post
+from dispatch.clocks import Nudge, Pace, pace
+from dispatch.returns import check_return, route_after_return
+from dispatch.routing import BACKSTOP, Duty, Route
+from dispatch.tasks import (
+    AlreadyHasTask,
+    FulfilmentInThePast,
+    NothingOwed,
+    NotTheLead,
+    Task,
+    TaskHeldByAnother,
+    TaskStatus,
+    UnknownOrganisation,
+)
+from shared.contracts import requests as r
+from shared.contracts.envelope import Event, Fact
+from shared.contracts.life import Life, applies, begin, fold
+from shared.contracts.vocabulary import (
+    ENDINGS,
+    Colour,
+    Decider,
+    DisputeReason,
+    Medium,
+    ReturnReason,
+    Role,
+    Stage,
+    Status,
+)
+from shared.problems import NotInThisState
+
+S = TaskStatus
+HIGHEST = len(Post) - 1
+BY_HAND = "by-hand"
 
 
-class TaskStatus(StrEnum):
-    """Where a task is."""
+@dataclass(frozen=True, slots=True)
+class TextRef:
+    """Where a text is, and its salted hash."""
 
-    ASSIGNED = "assigned"
-    ACCEPTED = "accepted"
-    ANSWERED = "answered"
-    FULFILLED = "fulfilled"
-    CANCELLED = "cancelled"
-
-
-@dataclass(slots=True, kw_only=True)
-class Task:
-    """One organisation's part in a case."""
-
-    id: UUID
-    role: Role
-    need: str | None
-    organisation: str
-    liaison: str
-    level: int
-    rule: str
-    assigned_at: datetime
-    status: TaskStatus = TaskStatus.ASSIGNED
-    revision: int = 1
-    attempt: int = 1
-    fulfil_by: datetime | None = None
-    arbitration: bool = False
-    """Returned so often that a person must decide whose it is."""
-    organisations: list[str] = field(default_factory=list)
-    """All that have or had it."""
-    returned_by: list[str] = field(default_factory=list)
-    clocks: dict[Stage, Clock] = field(default_factory=dict)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether something is still owed."""
-        return self.status in {TaskStatus.ASSIGNED, TaskStatus.ACCEPTED} or self.fulfil_by is not None
-
-    def about(self) -> dict[str, Any]:
-        """What every fact about it says."""
-        return {"task_id": self.id, "role": self.role, "organisation": self.organisation}
-
-    @property
-    def seat(self) -> Seat:
-        """Who holds it."""
-        return Seat(self.organisation, self.liaison, self.level)
-
-    def running(self) -> Iterator[tuple[Stage, Clock]]:
-        """Its clocks that run."""
-        return ((stage, clock) for stage, clock in self.clocks.items() if clock.is_running)
-
-    def next_due(self) -> tuple[Stage, datetime] | None:
-        """What is due next, and when."""
-        return min(((stage, clock.due_at) for stage, clock in self.running()), key=lambda due: due[1], default=None)
-
-    def stop(self, now: datetime, *stages: Stage) -> None:
-        """Stop these clocks, all where none is named."""
-        for stage, clock in self.clocks.items():
-            if stage in stages or not stages:
-                clock.stop(now)
+    text_id: UUID
+    text_hash: str
 
 
 @dataclass(slots=True, kw_only=True)
 class Case:
-    """All that dispatch does about one request."""
+    """A request's tasks, with what their clocks rest on."""
 
-    known: Known
+    life: Life
+    began_at: datetime
+    """Receipt, or the last dispute: from here the table's clocks run."""
+    colour: Colour = Colour.GREEN
+    """In force for the clocks: as triaged, or red since a promise was missed."""
+    deadline: datetime | None = None
+    deadline_known_at: datetime | None = None
     needs: tuple[str, ...] = ()
     tasks: list[Task] = field(default_factory=list)
-    first_assigned_at: datetime | None = None
-    deadline_known_at: datetime | None = None
+    facts: list[Fact] = field(default_factory=list)
+    """To be stated, in this order; not kept."""
 
-    @property
-    def request_id(self) -> UUID:
-        """The request's id."""
-        return self.known.life.request_id
-
-    @property
-    def colour(self) -> Colour:
-        """Red until triage says otherwise: in doubt, the higher colour."""
-        return self.known.ahead.colour or Colour.RED
-
-    @property
-    def category(self) -> Category:
-        """What it is about."""
-        return Category(self.known.ahead.category or Category.OTHER)
+    @classmethod
+    def begin(cls, event: Event[r.RequestReceived]) -> "Case":
+        """The case of a request that was just received; it has no task before it is triaged."""
+        return cls(life=begin(event), began_at=event.fact.received_at)
 
     @property
     def lead(self) -> Task | None:
-        """The task that answers."""
+        """The task that answers, once triaged."""
         return next((task for task in self.tasks if task.role is Role.LEAD), None)
 
     @property
-    def open_tasks(self) -> list[Task]:
-        """Those in which something is owed."""
-        return [task for task in self.tasks if task.is_open]
+    def organisations(self) -> frozenset[str]:
+        """All that have or had a task."""
+        return frozenset(organisation for task in self.tasks for organisation in task.organisations)
 
-    def task(self, task_id: UUID) -> Task:
-        """The task with this id; raises NotFound."""
+    # What others state
+
+    def read(self, event: Event[Fact], duty: Duty) -> None:
+        """Take the next fact of the history, and do what follows where it takes effect."""
+        fact, takes_effect = event.fact, applies(self.life, event.fact)
+        self.life = fold(self.life, event)
+        match fact:
+            case r.RequestTriaged() if takes_effect:
+                self._open(fact, duty)
+            case r.RequestTriaged():
+                self._revise(fact, duty)
+            case r.RequestDisputed() if takes_effect:
+                self._reopen(fact, duty)
+            case r.RequestRejected() | r.RequestMerged() | r.RequestWithdrawn() | r.RequestClosed() if takes_effect:
+                self._cancel_open(duty.now)
+            case _:
+                pass
+
+    def _open(self, fact: r.RequestTriaged, duty: Duty) -> None:
+        self.colour, self.needs = fact.colour, fact.needs
+        self.deadline, self.deadline_known_at = fact.deadline, duty.now
+        route = duty.route(fact.category, self.life.area, fact.colour)
+        lead = self._add(Role.LEAD, route, duty)
+        for need in dict.fromkeys(fact.needs):
+            self._add_need(need, lead, duty)
+
+    def _add(self, role: Role, route: Route, duty: Duty, note: TextRef | None = None) -> Task:
+        task = Task(
+            id=duty.new_id(),
+            role=role,
+            organisation=route.organisation,
+            rule=route.rule,
+            created_at=duty.now,
+            changed_at=duty.now,
+            organisations=[route.organisation],
+        )
+        self.tasks.append(task)
+        self.assign(task, duty, note=note)
+        return task
+
+    def _add_need(self, need: str, lead: Task, duty: Duty) -> None:
+        """An assisting task, unless an organisation that is at work on the request gives this help itself."""
+        route = duty.route_need(need, self.life.area)
+        if route.organisation != lead.organisation and not self._open_task_of(route.organisation):
+            self._add(Role.ASSISTING, route, duty)
+
+    def _open_task_of(self, organisation: str) -> Task | None:
+        return next((t for t in self.tasks if t.is_open and t.organisation == organisation), None)
+
+    def _revise(self, fact: r.RequestTriaged, duty: Duty) -> None:
+        """Triaged again: the clocks move, help is added; the owner stays, whatever the rules would say now."""
+        lead = self.lead
+        if lead is None or not any(task.is_open for task in self.tasks):
+            return
+        colour, deadline = fact.colour, fact.deadline
+        if colour.rank < self.colour.rank and fact.decided_by is Decider.MACHINE:
+            colour = self.colour
+        before = self.colour
+        if (colour, deadline) != (before, self.deadline):
+            if deadline != self.deadline:
+                self.deadline, self.deadline_known_at = deadline, duty.now
+            self.colour = colour
+            self._move_clocks(before, duty)
+        for need in fact.needs:
+            if need not in self.needs:
+                self._add_need(need, lead, duty)
+        self.needs = tuple(dict.fromkeys((*self.needs, *fact.needs)))
+
+    def _move_clocks(self, before: Colour, duty: Duty) -> None:
+        """Give every running clock its new due moment; of a request that was raised, only to an earlier one."""
+        new = self._pace(duty)
+        raised = self.colour.rank > before.rank
         for task in self.tasks:
-            if task.id == task_id:
-                return task
-        raise NotFound
+            for stage, clock in task.running():
+                due = self._due(task, stage, new, duty.now)
+                if due is None:
+                    continue
+                if stage is Stage.ACCEPTED and due < clock.due_at:
+                    due = min(clock.due_at, max(due, duty.now + new.accepted))
+                clock.move(min(due, clock.due_at) if raised else due, duty.now)
 
-    def pace(self, city: City) -> Pace:
-        """How long each stage may take."""
-        life = self.known.ahead
-        lead = city.clocks.lead((*self.needs, self.category))
-        known_at = self.deadline_known_at or life.received_at
-        return clocks.pace(city.clocks, self.colour, life.received_at, life.deadline, lead, known_at)
+    def _due(self, task: Task, stage: Stage, new: Pace, now: datetime) -> datetime | None:
+        """When a stage is due at this pace; None where it does not depend on the pace."""
+        match stage:
+            case Stage.ASSIGNED:
+                return self.began_at + new.assigned
+            case Stage.ACCEPTED:
+                return task.assigned_at + new.accepted if task.assigned_at else None
+            case Stage.CONTACTED:
+                return task.first_assigned_at + new.contacted if task.first_assigned_at else None
+            case Stage.ANSWERED:
+                return self.began_at + new.answered
+            case _:
+                return self._help_by(new, now) if task.role is Role.ASSISTING else None
 
-    def next_moment(self, city: City) -> datetime | None:
-        """When a clock wants to be looked at again."""
-        moments = [
-            moment
-            for task in self.open_tasks
-            for _, clock in task.running()
-            if (moment := clock.next_moment(city.clocks, self.colour)) is not None
-        ]
-        return min(moments, default=None)
+    def _help_by(self, new: Pace, now: datetime) -> datetime:
+        """When an assistant must have done his part: by the deadline, where one is to come."""
+        if self.deadline is not None and self.deadline > now:
+            return self.deadline
+        return self.began_at + new.answered
+
+    def _reopen(self, fact: r.RequestDisputed, duty: Duty) -> None:
+        """The answer does not stand: to whom is on duty now, one level higher, the same clocks again."""
+        lead = self.lead
+        if lead is None:
+            return
+        missed = fact.reason is DisputeReason.FULFILMENT_MISSED
+        if missed:
+            self.colour = Colour.RED
+        self.began_at, self.deadline_known_at = self.life.changed_at, duty.now
+        lead.stop(duty.now)
+        lead.clocks.pop(Stage.FULFILLED, None)
+        lead.first_assigned_at, lead.tried = None, []
+        level = min(lead.level + 1, HIGHEST)
+        self.state(r.TaskEscalated, lead, stage=Stage.FULFILLED if missed else Stage.ANSWERED, level=level)
+        self.assign(lead, duty, level)
+
+    def _cancel_open(self, now: datetime) -> None:
+        for task in self.tasks:
+            if task.is_open:
+                task.status = S.CANCELLED
+                task.stop(now)
+                task.change(now)
+                self.state(r.TaskCancelled, task)
+
+    # Whose it is
+
+    def _pace(self, duty: Duty) -> Pace:
+        """How long each stage may take; a deadline counts as it stood when it became known."""
+        category = (self.life.category,) if self.life.category else ()
+        lead = duty.clocks.lead((*self.needs, *category))
+        known_at = self.deadline_known_at or duty.now
+        return pace(duty.clocks, self.colour, self.began_at, self.deadline, lead, known_at)
+
+    def assign(self, task: Task, duty: Duty, level: int = 0, note: TextRef | None = None) -> None:
+        """Give the task to somebody on duty, from this level upwards; where nobody is, it waits."""
+        chosen = duty.choose(task.organisation, level, task.tried)
+        if chosen is None:
+            self._wait(task, duty, level)
+        else:
+            self.give(task, chosen, duty, note)
+
+    def _wait(self, task: Task, duty: Duty, level: int) -> None:
+        if task.status is not S.WAITING or Stage.ASSIGNED not in task.clocks:
+            task.start(Stage.ASSIGNED, self.began_at, self.began_at + self._pace(duty).assigned, duty.now)
+            task.stop(duty.now, Stage.ACCEPTED)
+            task.change(duty.now)
+        task.status, task.liaison, task.level = S.WAITING, None, level
+
+    def give(self, task: Task, chosen: OnDuty, duty: Duty, note: TextRef | None = None) -> None:
+        """Give the task to this person: the accept clock begins, and with the first assignment the others."""
+        now, new = duty.now, self._pace(duty)
+        if chosen.organisation != task.organisation:
+            task.rule = BACKSTOP
+        task.organisation, task.liaison, task.level = chosen.organisation, chosen.liaison, chosen.level
+        if chosen.organisation not in task.organisations:
+            task.organisations.append(chosen.organisation)
+        task.status, task.assigned_at, task.attempt = S.ASSIGNED, now, task.attempt + 1
+        task.stop(now, Stage.ASSIGNED)
+        task.start(Stage.ACCEPTED, now, now + new.accepted, now)
+        if task.first_assigned_at is None:
+            task.first_assigned_at = now
+            self._start_work(task, new, now)
+        if task.attempt > 1:
+            task.change(now)
+        is_lead = task.role is Role.LEAD
+        self.state(
+            r.TaskAssigned,
+            task,
+            liaison=chosen.liaison,
+            rule=task.rule,
+            attempt=task.attempt,
+            accept_by=task.clocks[Stage.ACCEPTED].due_at,
+            contact_by=task.due(Stage.CONTACTED) if is_lead else None,
+            answer_by=task.due(Stage.ANSWERED) if is_lead else None,
+            policy_version=duty.policy_version,
+            **_note(note),
+        )
+
+    def _start_work(self, task: Task, new: Pace, now: datetime) -> None:
+        """The clocks that run from the first assignment on, whoever accepts."""
+        if task.role is Role.LEAD:
+            task.start(Stage.CONTACTED, now, now + new.contacted, now)
+            task.start(Stage.ANSWERED, self.began_at, self.began_at + new.answered, now)
+        else:
+            task.start(Stage.FULFILLED, now, max(self._help_by(new, now), now + new.accepted), now)
+
+    # What the handlers do
+
+    def accept(self, task: Task, actor: OnDuty, revision: int, now: datetime) -> None:
+        """The task is signed for; it binds the person."""
+        if task.status is S.ACCEPTED and revision == task.revision and actor.liaison != task.liaison:
+            raise TaskHeldByAnother(organisation=task.organisation, liaison=task.liaison)
+        task.check(revision, S.ASSIGNED)
+        task.status, task.liaison, task.level = S.ACCEPTED, actor.liaison, max(task.level, actor.level)
+        task.stop(now, Stage.ACCEPTED)
+        task.change(now)
+        self.state(r.TaskAccepted, task, liaison=actor.liaison)
+
+    def give_back(
+        self, task: Task, revision: int, reason: ReturnReason, belongs_to: str | None, note: TextRef | None, duty: Duty
+    ) -> None:
+        """The organisation returns the task; within the limits it goes to whom it belongs, else a person decides."""
+        task.check(revision, S.ASSIGNED, S.ACCEPTED)
+        check_return(task, reason, belongs_to, duty)
+        self.state(r.TaskReturned, task, reason=reason, belongs_to=belongs_to, **_note(note))
+        task.returned_by.append(task.organisation)
+        task.tried = []
+        task.stop(duty.now, Stage.ACCEPTED)
+        route = route_after_return(task, reason, belongs_to, self.life, self.colour, duty)
+        task.organisation, task.rule, task.level = route.organisation, route.rule, 0
+        if task.organisation not in task.organisations:
+            task.organisations.append(task.organisation)
+        self.assign(task, duty)
+
+    def contact(self, task: Task, revision: int, medium: Medium, now: datetime) -> None:
+        """A human spoke with the resident: that counts for the whole case, whoever it was."""
+        self._check_at_work(task, revision)
+        for each in self.tasks:
+            each.stop(now, Stage.CONTACTED)
+        task.change(now)
+        self.state(r.ResidentContacted, task, medium=medium)
+
+    def progress(self, task: Task, revision: int, text: TextRef, now: datetime) -> None:
+        """News from the work."""
+        self._check_at_work(task, revision)
+        task.change(now)
+        self.state(r.TaskProgressed, task, text_id=text.text_id, text_hash=text.text_hash)
+
+    def _check_at_work(self, task: Task, revision: int) -> None:
+        task.check(revision, S.ACCEPTED, *((S.ANSWERED,) if task.owes_fulfilment else ()))
+
+    def answer(self, task: Task, revision: int, text: TextRef, fulfil_by: datetime | None, now: datetime) -> None:
+        """The lead says what was done; with `fulfil_by`, what will have been done by then."""
+        if task.role is not Role.LEAD:
+            raise NotTheLead
+        task.check(revision, S.ACCEPTED)
+        if fulfil_by is not None and fulfil_by <= now:
+            raise FulfilmentInThePast
+        task.status = S.ANSWERED
+        task.stop(now)
+        if fulfil_by is not None:
+            task.start(Stage.FULFILLED, now, fulfil_by, now)
+        task.change(now)
+        self.state(r.RequestAnswered, task, text_id=text.text_id, text_hash=text.text_hash, fulfil_by=fulfil_by)
+
+    def fulfil(self, task: Task, revision: int, note: TextRef | None, now: datetime) -> None:
+        """What was promised has happened; or an assistant's part is done."""
+        if task.role is Role.LEAD:
+            task.check(revision, S.ANSWERED)
+            if not task.owes_fulfilment:
+                raise NothingOwed
+        else:
+            task.check(revision, S.ACCEPTED)
+        task.status = S.FULFILLED
+        task.stop(now)
+        task.change(now)
+        self.state(r.TaskFulfilled, task, **_note(note))
+
+    # What the desk and the resident do
+
+    def add_assisting(self, organisation: str, note: TextRef | None, duty: Duty) -> Task:
+        """One more organisation helps."""
+        lead = self.lead
+        if lead is None or not lead.is_open:
+            raise NotInThisState(state=self.status.value)
+        if organisation not in duty.city.organisations:
+            raise UnknownOrganisation
+        if at_work := self._open_task_of(organisation):
+            raise AlreadyHasTask(task_id=str(at_work.id))
+        return self._add(Role.ASSISTING, Route(organisation, BY_HAND), duty, note)
+
+    def nudge(self) -> tuple[Task, Stage]:
+        """A person urges the holder of the lead: counted with the nudges of the stage that is due first."""
+        lead = self.lead
+        if lead is None or not (running := lead.running()):
+            raise NotInThisState(state=self.status.value)
+        stage, clock = running[0]
+        self.nudged(lead, stage, clock.nudge_by_hand(), clock.due_at)
+        return lead, stage
+
+    # What it comes to
+
+    @property
+    def status(self) -> Status:
+        """The request's status as dispatch knows it: its own step ahead of the history it has read."""
+        lead = self.lead
+        if lead is None or self.life.status in ENDINGS or lead.status is S.CANCELLED:
+            return self.life.status
+        match lead.status:
+            case S.WAITING:
+                return self.life.status if self.life.status is Status.DISPUTED else Status.TRIAGED
+            case S.ASSIGNED:
+                return Status.ASSIGNED
+            case S.ACCEPTED:
+                return Status.ACCEPTED
+            case _:
+                return Status.ANSWERED
+
+    def nudged(self, task: Task, stage: Stage, nudge: Nudge, due_at: datetime) -> None:
+        """State that the holder is urged."""
+        self.state(r.TaskNudged, task, stage=stage, count=nudge.count, missed=nudge.missed, due_at=due_at)
+
+    def state(self, kind: type[r.TaskFact], task: Task, **values: Any) -> None:
+        """Note a fact about a task, to be stated."""
+        fields = {"task_id": task.id, "role": task.role, "organisation": task.organisation, **values}
+        self.facts.append(kind.model_validate(fields))
+
+
+def _note(note: TextRef | None) -> dict[str, Any]:
+    return {"text_id": note.text_id, "text_hash": note.text_hash} if note else {}

@@ -1,144 +1,133 @@
-"""Routing: whose a request is, by category × area × colour, and who there is on duty now. Pure.
+"""Routing: which organisation leads, by category × area × colour; which assists; and who there is on duty. Pure.
 
-The first rule that fits decides; nothing is unrouted, since the backstop takes the rest. An edit never runs it again.
+The first rule that fits decides, and what fits none goes to the backstop: nothing is unrouted.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal
+from uuid import UUID
 
+from pydantic import BeforeValidator, Field
+
+from dispatch.city import AreaId, City, Entry, Id, OnDuty, Post, lies_in
 from dispatch.clocks import ClockPolicy
-from dispatch.files import Areas, Directory, Liaison, Nearest, Organisation, Routing, Rule
 from shared.contracts.vocabulary import Category, Colour
 
 BACKSTOP = "backstop"
-POSTS = ("liaison", "deputy", "supervisor")
-"""Who holds a task, level by level."""
-TOP = len(POSTS) - 1
+OWN = "category"
+"""In `{serves: category}`: the request's own category."""
+
+
+class Serves(Entry):
+    """The organisation that serves a category in the smallest area around the place."""
+
+    serves: Literal["category"] | Category
+    nearest: Annotated[Literal[True], BeforeValidator(lambda said: said == "true" or said)] = True
+
+
+class Rule(Entry):
+    """One rule: for these categories, areas (with all below) and colours, this organisation."""
+
+    id: Id
+    category: tuple[Category, ...] | Literal["any"] = "any"
+    areas: tuple[AreaId, ...] | Literal["any"] = "any"
+    colour: tuple[Colour, ...] | None = None
+    organisation: Serves | Id
+    note: str = ""
+
+    def fits(self, category: str, area: str | None, colour: Colour) -> bool:
+        """Whether the rule speaks of such a request."""
+        return (
+            (self.category == "any" or category in self.category)
+            and (self.areas == "any" or any(lies_in(area, wider) for wider in self.areas))
+            and (self.colour is None or colour in self.colour)
+        )
+
+
+class Need(Entry):
+    """Who helps where a request needs this beside its lead."""
+
+    organisation: Id
+
+
+class RoutingPolicy(Entry):
+    """The content of routing.yaml."""
+
+    version: str = Field(min_length=1)
+    rules: tuple[Rule, ...]
+    backstop: Id
+    needs: dict[str, Need] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The organisation, and the id of the rule that chose it."""
+    """Whose task it is, and the rule that says so."""
 
     organisation: str
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A person who can hold a task: organisation, liaison's id, and the level (0 liaison, 1 deputy, 2 supervisor)."""
+@dataclass(slots=True, kw_only=True)
+class Duty:
+    """All that a decision rests on: the city, its policies, the time, and how loaded each is.
 
-    organisation: str
-    liaison: str
-    level: int
+    `loads` counts open tasks by organisation and by person; who is given a task here counts at once.
+    """
 
-
-@dataclass(frozen=True)
-class City:
-    """All that routing and clocks need to know, of one version of the files."""
-
-    directory: Directory
-    areas: Areas
-    routing: Routing
+    city: City
+    routing: RoutingPolicy
     clocks: ClockPolicy
+    now: datetime
+    new_id: Callable[[], UUID]
+    loads: Counter[str] = field(default_factory=Counter)
 
-    @cached_property
-    def organisations(self) -> Mapping[str, Organisation]:
-        """By id."""
-        return {organisation.id: organisation for organisation in self.directory.organisations}
+    @property
+    def policy_version(self) -> str:
+        """The versions of the policies that decide."""
+        return f"{self.routing.version}/{self.clocks.version}"
 
-    @cached_property
-    def zone(self) -> ZoneInfo:
-        """The city's time zone."""
-        return ZoneInfo(self.directory.time_zone)
+    def route(self, category: str, area: str | None, colour: Colour, exclude: Collection[str] = ()) -> Route:
+        """Who leads a request; `exclude` are organisations that returned it."""
+        for rule in self.routing.rules:
+            if rule.fits(category, area, colour):
+                organisation = self._target(rule, category, area, exclude)
+                if organisation is not None:
+                    return Route(organisation, rule.id)
+        return Route(self.routing.backstop, BACKSTOP)
 
-    @cached_property
-    def people(self) -> Mapping[tuple[str, str], list[Liaison]]:
-        """Those of an organisation who have a post."""
-        people: dict[tuple[str, str], list[Liaison]] = {}
-        for liaison in self.directory.liaisons:
-            people.setdefault((liaison.organisation, liaison.post), []).append(liaison)
-        return people
+    def _target(self, rule: Rule, category: str, area: str | None, exclude: Collection[str]) -> str | None:
+        target = rule.organisation
+        if isinstance(target, Serves):
+            wanted = category if target.serves == OWN else target.serves
+            return self._least_loaded(self.city.nearest_serving(wanted, area, exclude))
+        return target if target in self.city.organisations and target not in exclude else None
 
-    @cached_property
-    def version(self) -> str:
-        """The clock policy's version, which a promise names."""
-        return self.clocks.version
+    def route_need(self, need: str, area: str | None) -> Route:
+        """Who assists with a need: as routing says, else who offers it nearby, else the backstop."""
+        rule = f"need:{need}"
+        named = self.routing.needs.get(need)
+        if named and named.organisation in self.city.organisations:
+            return Route(named.organisation, rule)
+        found = self._least_loaded(self.city.nearest_giving(need, area))
+        return Route(found, rule) if found else Route(self.routing.backstop, BACKSTOP)
 
+    def choose(self, organisation: str, level: int = 0, tried: Collection[str] = ()) -> OnDuty | None:
+        """Who takes a task: of this level or the next that has somebody on duty, else the backstop's.
 
-def lies_in(area: str | None, place: str) -> bool:
-    """Whether an area is the place, or within it."""
-    return area is not None and (area == place or area.startswith(f"{place}/"))
+        `tried` are people who let it lie; None where nobody can be reached.
+        """
+        for at in range(level, len(Post)):
+            people = [p for p in self.city.on_duty(organisation, at, self.now) if p not in tried]
+            if person := self._least_loaded(people):
+                self.loads[person] += 1
+                self.loads[organisation] += 1
+                return OnDuty(organisation, person, at)
+        if organisation == self.routing.backstop:
+            return None
+        return self.choose(self.routing.backstop, 0, tried)
 
-
-def route(city: City, category: Category, area: str | None, colour: Colour) -> Route:
-    """Whose it is."""
-    for rule in city.routing.rules:
-        if _fits(rule, category, area, colour):
-            organisation = _organisation(city, rule, area)
-            if organisation is not None:
-                return Route(organisation, rule.id)
-    return Route(city.routing.backstop, BACKSTOP)
-
-
-def _fits(rule: Rule, category: Category, area: str | None, colour: Colour) -> bool:
-    return (
-        (rule.category == "any" or category in rule.category)
-        and (rule.colour is None or colour in rule.colour)
-        and (rule.areas == "any" or any(lies_in(area, place) for place in rule.areas))
-    )
-
-
-def _organisation(city: City, rule: Rule, area: str | None) -> str | None:
-    if not isinstance(rule.organisation, Nearest):
-        return rule.organisation
-    around = [
-        (len(place), organisation.id)
-        for organisation in city.directory.organisations
-        if rule.organisation.serves in organisation.services
-        for place in organisation.areas
-        if lies_in(area, place)
-    ]
-    return max(around)[1] if around else None
-
-
-def on_duty(city: City, organisation: str, now: datetime, load: Mapping[str, int]) -> str | None:
-    """The liaison who is on duty now, the least loaded where several are; None where nobody is."""
-    local = now.astimezone(city.zone)
-    mine = {liaison.id for liaison in city.people.get((organisation, "liaison"), ())}
-    there = {
-        shift.liaison
-        for shift in city.directory.shifts
-        if shift.liaison in mine and shift.covers(local.weekday(), local.time())
-    }
-    return min(there, key=lambda liaison: (load.get(liaison, 0), liaison), default=None)
-
-
-def seat(city: City, organisation: str, level: int, now: datetime, load: Mapping[str, int]) -> Seat:
-    """Who holds a task of the organisation from this level up; the backstop where nobody is there, who always is."""
-    for at in range(level, TOP + 1):
-        person = _person(city, organisation, at, now, load)
-        if person is not None:
-            return Seat(organisation, person, at)
-    if organisation != city.routing.backstop:
-        return seat(city, city.routing.backstop, 0, now, load)
-    return Seat(organisation, f"{organisation}.{POSTS[0]}", TOP)
-
-
-def _person(city: City, organisation: str, level: int, now: datetime, load: Mapping[str, int]) -> str | None:
-    if level == 0:
-        return on_duty(city, organisation, now, load)
-    people = city.people.get((organisation, POSTS[level]), ())
-    return people[0].id if people else None
-
-
-def next_seat(city: City, held: Seat, now: datetime, load: Mapping[str, int]) -> Seat | None:
-    """Who gets a task that its holder did not accept; None at the top of the backstop, who keeps it."""
-    if held.level < TOP:
-        return seat(city, held.organisation, held.level + 1, now, load)
-    if held.organisation != city.routing.backstop:
-        return seat(city, city.routing.backstop, 0, now, load)
-    return None
+    def _least_loaded(self, equals: Collection[str]) -> str | None:
+        return min(equals, key=lambda name: (self.loads[name], name), default=None)

@@ -1,5 +1,9 @@
-"""Dispatch's tables, and every query on them."""
+"""Tables of dispatch, and every query on them.
 
+A case and each of its tasks are kept whole, as documents; the columns beside are what lists are made by.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,179 +14,336 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
-from dispatch.files import FileKind
-from dispatch.model import Case, Task
+from dispatch.model import Case
+from dispatch.tasks import Task
+from shared.contracts.vocabulary import Colour
 from shared.database import Transaction, new_metadata
 
 metadata = new_metadata()
 At = sa.DateTime(timezone=True)
+URGENCY = {Colour.RED: 0, Colour.YELLOW: 1, Colour.GREEN: 2}
 
-# A case is one document, changed as a whole under its row's lock.
 cases = sa.Table(
     "cases",
     metadata,
-    sa.Column("request_id", sa.Uuid, primary_key=True),
+    sa.Column("request_id", sa.Uuid(), primary_key=True),
     sa.Column("document", JSONB, nullable=False),
 )
-
-# What lists of tasks are made of; follows the document.
 tasks = sa.Table(
     "tasks",
     metadata,
-    sa.Column("id", sa.Uuid, primary_key=True),
-    sa.Column("request_id", sa.Uuid, nullable=False),
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("request_id", sa.Uuid(), sa.ForeignKey("cases.request_id"), nullable=False, index=True),
+    sa.Column("position", sa.SmallInteger, nullable=False),
     sa.Column("organisation", sa.Text, nullable=False),
-    sa.Column("organisations", ARRAY(sa.Text), nullable=False),
-    sa.Column("liaison", sa.Text, nullable=False),
+    sa.Column("liaison", sa.Text),
+    sa.Column("level", sa.SmallInteger, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("is_open", sa.Boolean, nullable=False),
-    sa.Column("colour_rank", sa.SmallInteger, nullable=False),
-    sa.Column("due_at", At, nullable=False),
-    sa.Index("ix_tasks_request_id", "request_id"),
-    sa.Index("ix_tasks_open", "organisation", "colour_rank", "due_at", "id", postgresql_where=sa.text("is_open")),
-    sa.Index("ix_tasks_all_open", "colour_rank", "due_at", "id", postgresql_where=sa.text("is_open")),
-    sa.Index("ix_tasks_status", "organisation", "status", "colour_rank", "due_at", "id"),
+    sa.Column("urgency", sa.SmallInteger, nullable=False),
+    sa.Column("due_at", At),
+    sa.Column("changed_at", At, nullable=False),
+    sa.Column("organisations", ARRAY(sa.Text), nullable=False),
+    sa.Column("document", JSONB, nullable=False),
 )
+_OPEN, _OVER = sa.text("is_open"), sa.text("not is_open")
+sa.Index("ix_tasks_open", tasks.c.urgency, tasks.c.due_at, tasks.c.id, postgresql_where=_OPEN)
+sa.Index("ix_tasks_open_of", tasks.c.organisation, tasks.c.urgency, tasks.c.due_at, tasks.c.id, postgresql_where=_OPEN)
+sa.Index("ix_tasks_over", tasks.c.changed_at, tasks.c.id, postgresql_where=_OVER)
+sa.Index("ix_tasks_over_of", tasks.c.organisation, tasks.c.changed_at, tasks.c.id, postgresql_where=_OVER)
 
-# Every version of every file that was in force; the newest of a kind is.
-files = sa.Table(
-    "files",
+
+def _entry_columns(*, is_history: bool) -> list[sa.Column[Any]]:
+    return [
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("revision", sa.Integer, nullable=False, primary_key=is_history),
+        sa.Column("content", JSONB(none_as_null=True)),
+        sa.Column("changed_at", At, nullable=False),
+        sa.Column("changed_by", sa.Text, nullable=False),
+    ]
+
+
+entries = sa.Table("entries", metadata, *_entry_columns(is_history=False))
+entry_history = sa.Table("entry_history", metadata, *_entry_columns(is_history=True))
+city = sa.Table(
+    "city",
     metadata,
-    sa.Column("revision", sa.BigInteger, sa.Identity(), primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False, index=True),
-    sa.Column("version", sa.Text, nullable=False),
-    sa.Column("content", JSONB, nullable=False),
-    sa.Column("applied_at", At, nullable=False),
-    sa.Column("applied_by", sa.Text, nullable=False),
+    sa.Column("id", sa.SmallInteger, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
 )
-
-CASE = TypeAdapter(Case)
-NEVER = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
-"""Stands for "nothing is due", so that such tasks sort last."""
+_CASE, _TASK = TypeAdapter(Case), TypeAdapter(Task)
+NOT_KEPT = {"tasks", "facts"}
 
 
-async def lock_cases(connection: Transaction, request_ids: Iterable[UUID]) -> dict[UUID, Case]:
-    """The cases of these requests, locked until the end of the transaction, always in the same order."""
+# Cases
+
+
+async def lock_cases(
+    connection: Transaction, request_ids: Iterable[UUID], *, skip_locked: bool = False
+) -> dict[UUID, Case]:
+    """The cases of these requests, for update, always in one order; with `skip_locked`, those that nobody holds."""
     wanted = sorted(set(request_ids))
-    query = sa.select(cases.c.document).where(cases.c.request_id.in_(wanted)).order_by(cases.c.request_id)
-    found = [CASE.validate_python(row) for row in (await connection.execute(query.with_for_update())).scalars()]
-    return {case.request_id: case for case in found}
-
-
-async def find_request_of(connection: Transaction, task_id: UUID) -> UUID | None:
-    """The request to which a task belongs."""
-    found: UUID | None = (await connection.execute(sa.select(tasks.c.request_id).where(tasks.c.id == task_id))).scalar()
+    rows = await connection.execute(
+        sa.select(cases)
+        .where(cases.c.request_id.in_(wanted))
+        .order_by(cases.c.request_id)
+        .with_for_update(skip_locked=skip_locked)
+    )
+    found = {row.request_id: _CASE.validate_python(row.document) for row in rows}
+    parts = await connection.execute(
+        sa.select(tasks.c.request_id, tasks.c.document)
+        .where(tasks.c.request_id.in_(list(found)))
+        .order_by(tasks.c.request_id, tasks.c.position)
+    )
+    for row in parts:
+        found[row.request_id].tasks.append(_TASK.validate_python(row.document))
     return found
 
 
-async def load_cases(connection: Transaction, request_ids: Iterable[UUID]) -> dict[UUID, Case]:
-    """The cases of these requests, to be read only."""
-    query = sa.select(cases.c.document).where(cases.c.request_id.in_(sorted(set(request_ids))))
-    found = [CASE.validate_python(row) for row in (await connection.execute(query)).scalars()]
-    return {case.request_id: case for case in found}
+async def find_request_of(connection: Transaction, task_id: UUID) -> UUID | None:
+    """The request that the task belongs to."""
+    found: UUID | None = await connection.scalar(sa.select(tasks.c.request_id).where(tasks.c.id == task_id))
+    return found
 
 
-async def save_cases(connection: Transaction, changed: Iterable[Case]) -> None:
-    """Write cases and their tasks, new or changed."""
-    ordered = sorted(changed, key=lambda case: case.request_id)
-    if not ordered:
+async def find_case(connection: Transaction, task_id: UUID) -> Case | None:
+    """The case of a task with that one task alone, to be read."""
+    row = (await connection.execute(_shown().where(tasks.c.id == task_id))).first()
+    return _case_of(row) if row else None
+
+
+async def save_cases(connection: Transaction, changed: Sequence[Case]) -> None:
+    """Keep the cases; their tasks are kept by save_tasks."""
+    if not changed:
         return
     new = insert(cases)
     await connection.execute(
         new.on_conflict_do_update(index_elements=["request_id"], set_={"document": new.excluded.document}),
-        [{"request_id": case.request_id, "document": CASE.dump_python(case, mode="json")} for case in ordered],
+        [
+            {"request_id": c.life.request_id, "document": _CASE.dump_python(c, mode="json", exclude=NOT_KEPT)}
+            for c in sorted(changed, key=lambda c: c.life.request_id)
+        ],
     )
-    rows = [_row(case, task) for case in ordered for task in case.tasks]
-    if rows:
-        new = insert(tasks)
-        changing = ("organisation", "organisations", "liaison", "status", "is_open", "colour_rank", "due_at")
-        await connection.execute(
-            new.on_conflict_do_update(index_elements=["id"], set_={name: new.excluded[name] for name in changing}),
-            rows,
-        )
 
 
-def _row(case: Case, task: Task) -> dict[str, Any]:
-    due = task.next_due() if task.is_open else None
+async def save_tasks(connection: Transaction, changed: Sequence[Case]) -> None:
+    """Keep the tasks of these cases."""
+    rows = [_task_row(case, n, task) for case in changed for n, task in enumerate(case.tasks)]
+    if not rows:
+        return
+    new = insert(tasks)
+    columns = {c.name: c for c in new.excluded if c.name not in {"id", "request_id", "position"}}
+    statement = new.on_conflict_do_update(index_elements=["id"], set_=columns)
+    await connection.execute(statement, sorted(rows, key=lambda row: row["id"]))
+
+
+def _task_row(case: Case, position: int, task: Task) -> dict[str, Any]:
+    running = task.running()
     return {
         "id": task.id,
-        "request_id": case.request_id,
+        "request_id": case.life.request_id,
+        "position": position,
         "organisation": task.organisation,
-        "organisations": task.organisations,
         "liaison": task.liaison,
+        "level": task.level,
         "status": task.status.value,
         "is_open": task.is_open,
-        "colour_rank": -case.colour.rank,
-        "due_at": due[1] if due else NEVER,
+        "urgency": URGENCY[case.colour],
+        "due_at": running[0][1].due_at if running else None,
+        "changed_at": task.changed_at,
+        "organisations": task.organisations,
+        "document": _TASK.dump_python(task, mode="json"),
     }
 
 
-async def load_by_liaison(connection: Transaction) -> Mapping[str, int]:
-    """How many open tasks each liaison has."""
-    query = sa.select(tasks.c.liaison, sa.func.count()).where(tasks.c.is_open).group_by(tasks.c.liaison)
-    return {row[0]: row[1] for row in await connection.execute(query)}
+async def count_loads(connection: Transaction) -> Counter[str]:
+    """How many open tasks each organisation, and each person, has."""
+    rows = await connection.execute(
+        sa.select(tasks.c.organisation, tasks.c.liaison, sa.func.count().label("n"))
+        .where(tasks.c.is_open)
+        .group_by(tasks.c.organisation, tasks.c.liaison)
+    )
+    loads: Counter[str] = Counter()
+    for organisation, liaison, n in rows:
+        loads[organisation] += n
+        if liaison is not None:
+            loads[liaison] += n
+    return loads
+
+
+async def list_waiting(connection: Transaction) -> list[UUID]:
+    """The requests with a task that nobody could be reached for."""
+    rows = await connection.scalars(
+        sa.select(tasks.c.request_id).where(tasks.c.is_open, tasks.c.status == "waiting").distinct()
+    )
+    return list(rows)
+
+
+# Lists of tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which tasks are wanted; open ones, unless a status is named."""
+class Wanted:
+    """Which tasks a list shows."""
 
+    request_id: UUID | None = None
     organisation: str | None = None
     status: str | None = None
-    request_id: UUID | None = None
-    overdue_at: datetime | None = None
+    overdue: bool | None = None
+    mine_level: int | None = None
+    """Only those up to this level, or held by `holder`."""
+    holder: str | None = None
 
 
-After = tuple[int, datetime, UUID]
-"""The sort values of the last row of a page: colour rank (red first), due, id."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: after this row of this group, as it stood at `now`."""
+
+    now: datetime
+    group: int
+    at: datetime
+    task_id: UUID
 
 
-async def list_tasks(connection: Transaction, wanted: Filter, after: After | None, limit: int) -> Sequence[Any]:
-    """A page of tasks: the most urgent colour first, then what is due first."""
-    query = sa.select(tasks.c.id, tasks.c.request_id, tasks.c.colour_rank, tasks.c.due_at)
-    if wanted.status is not None:
-        query = query.where(tasks.c.status == wanted.status)
-    elif wanted.request_id is None:
-        query = query.where(tasks.c.is_open)
+OVER = 2 * len(URGENCY)
+"""The last group: tasks on which nothing is owed, latest change first."""
+
+
+async def list_tasks(
+    connection: Transaction, wanted: Wanted, now: datetime, after: Place | None, limit: int
+) -> list[tuple[int, datetime, Case]]:
+    """A page by urgency: overdue before the rest, red before yellow before green, then what is due first.
+
+    Each group is read off an index, and only until the page is full; so no page costs more as history grows.
+    """
+    page: list[tuple[int, datetime, Case]] = []
+    for group in range(after.group if after else 0, OVER + 1):
+        if not _may_hold(group, wanted):
+            continue
+        query = _group(group, wanted, now)
+        if after and group == after.group:
+            query = query.where(_after(group, after))
+        rows = await connection.execute(query.limit(limit - len(page)))
+        page += [(group, row.changed_at if group == OVER else row.due_at, _case_of(row)) for row in rows]
+        if len(page) >= limit:
+            break
+    return page
+
+
+def _may_hold(group: int, wanted: Wanted) -> bool:
+    """Whether the list asks for such tasks at all: without a status or a request it shows what is open."""
+    if group == OVER:
+        return (wanted.status or wanted.request_id) is not None and wanted.overdue is not True
+    return wanted.overdue is None or wanted.overdue == (group < len(URGENCY))
+
+
+def _after(group: int, place: Place) -> sa.ColumnElement[bool]:
+    if group == OVER:
+        return sa.tuple_(tasks.c.changed_at, tasks.c.id) < sa.tuple_(place.at, place.task_id)
+    return sa.tuple_(tasks.c.due_at, tasks.c.id) > sa.tuple_(place.at, place.task_id)
+
+
+def _group(group: int, wanted: Wanted, now: datetime) -> sa.Select[Any]:
+    query = _filtered(wanted)
+    if group == OVER:
+        return query.where(~tasks.c.is_open).order_by(tasks.c.changed_at.desc(), tasks.c.id.desc())
+    overdue, urgency = group < len(URGENCY), group % len(URGENCY)
+    due = tasks.c.due_at <= now if overdue else tasks.c.due_at > now
+    return query.where(tasks.c.is_open, tasks.c.urgency == urgency, due).order_by(tasks.c.due_at, tasks.c.id)
+
+
+def _filtered(wanted: Wanted) -> sa.Select[Any]:
+    query = _shown()
     if wanted.request_id is not None:
         query = query.where(tasks.c.request_id == wanted.request_id)
     if wanted.organisation is not None:
         query = query.where(tasks.c.organisation == wanted.organisation)
-    if wanted.overdue_at is not None:
-        query = query.where(tasks.c.is_open, tasks.c.due_at <= wanted.overdue_at)
-    order = (tasks.c.colour_rank, tasks.c.due_at, tasks.c.id)
-    if after is not None:
-        query = query.where(sa.tuple_(*order) > sa.tuple_(*(sa.literal(value) for value in after)))
-    return (await connection.execute(query.order_by(*order).limit(limit))).all()
+    if wanted.status is not None:
+        query = query.where(tasks.c.status == wanted.status)
+    if wanted.mine_level is not None:
+        query = query.where(sa.or_(tasks.c.level <= wanted.mine_level, tasks.c.liaison == wanted.holder))
+    return query
 
 
-async def newest_revision(connection: Transaction) -> int | None:
-    """The revision of the newest file; None where there is none."""
-    revision: int | None = (await connection.execute(sa.select(sa.func.max(files.c.revision)))).scalar()
-    return revision
+def _shown() -> sa.Select[Any]:
+    return sa.select(
+        tasks.c.document.label("task"), tasks.c.due_at, tasks.c.changed_at, cases.c.document.label("case")
+    ).join(cases, cases.c.request_id == tasks.c.request_id)
 
 
-async def load_files(connection: Transaction) -> dict[FileKind, tuple[int, Any]]:
-    """For each kind the revision and content of the file in force."""
-    newest = sa.select(sa.func.max(files.c.revision)).group_by(files.c.kind)
-    query = sa.select(files).where(files.c.revision.in_(newest))
-    return {FileKind(row.kind): (row.revision, row.content) for row in await connection.execute(query)}
+def _case_of(row: Any) -> Case:
+    case = _CASE.validate_python(row.case)
+    case.tasks.append(_TASK.validate_python(row.task))
+    return case
 
 
-async def lock_files(connection: Transaction) -> None:
-    """One change of files at a time."""
-    await connection.execute(sa.text("lock table files in share row exclusive mode"))
+# The directory
 
 
-async def add_file(connection: Transaction, kind: FileKind, version: str, content: Any, at: datetime, by: str) -> int:
-    """Bring a file into force; its revision."""
-    added = sa.insert(files).values(kind=kind.value, version=version, content=content, applied_at=at, applied_by=by)
-    revision: int = (await connection.execute(added.returning(files.c.revision))).scalar_one()
-    return revision
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    """One entry of the directory, or an earlier state of it; without content it was removed."""
+
+    kind: str
+    id: str
+    revision: int
+    content: dict[str, Any] | None
+    changed_at: datetime
+    changed_by: str
 
 
-async def list_versions(connection: Transaction, limit: int = 100) -> list[dict[str, Any]]:
-    """What was brought into force, newest first."""
-    columns = (files.c.revision, files.c.kind, files.c.version, files.c.applied_at, files.c.applied_by)
-    rows = await connection.execute(sa.select(*columns).order_by(files.c.revision.desc()).limit(limit))
-    return [dict(row) for row in rows.mappings()]
+def _entry(row: Any) -> EntryRow:
+    return EntryRow(**row)
+
+
+async def city_revision(connection: Transaction, *, lock: bool = False) -> int:
+    """How often the directory was changed; with `lock`, nobody else changes it meanwhile."""
+    query = sa.select(city.c.revision)
+    return int((await connection.execute(query.with_for_update() if lock else query)).scalar_one())
+
+
+async def list_entries(connection: Transaction, *kinds: str) -> list[EntryRow]:
+    """All entries of these kinds that are in force, by id."""
+    query = sa.select(entries).where(entries.c.content.is_not(None)).order_by(entries.c.kind, entries.c.id)
+    rows = await connection.execute(query.where(entries.c.kind.in_(kinds)) if kinds else query)
+    return [_entry(row) for row in rows.mappings()]
+
+
+async def find_entry(connection: Transaction, kind: str, entry_id: str) -> EntryRow | None:
+    """One entry, also a removed one."""
+    rows = await connection.execute(sa.select(entries).where(entries.c.kind == kind, entries.c.id == entry_id))
+    row = rows.mappings().first()
+    return _entry(row) if row else None
+
+
+async def list_history(connection: Transaction, kind: str, entry_id: str) -> list[EntryRow]:
+    """All states that an entry has had, newest first."""
+    rows = await connection.execute(
+        sa.select(entry_history)
+        .where(entry_history.c.kind == kind, entry_history.c.id == entry_id)
+        .order_by(entry_history.c.revision.desc())
+    )
+    return [_entry(row) for row in rows.mappings()]
+
+
+async def save_entries(
+    connection: Transaction, contents: Mapping[tuple[str, str], dict[str, Any] | None], now: datetime, by: str
+) -> None:
+    """Keep new states of entries (kind, id), with history; None removes. The city's revision rises."""
+    if not contents:
+        return
+    rows = [
+        {"kind": kind, "id": i, "revision": 1, "content": content, "changed_at": now, "changed_by": by}
+        for (kind, i), content in sorted(contents.items())
+    ]
+    new = insert(entries)
+    newer = {"content": new.excluded.content, "changed_at": now, "changed_by": by, "revision": entries.c.revision + 1}
+    await connection.execute(new.on_conflict_do_update(index_elements=["kind", "id"], set_=newer), rows)
+    for kind in sorted({kind for kind, _ in contents}):
+        ids = [i for of, i in contents if of == kind]
+        written = sa.select(entries).where(
+            entries.c.kind == kind, entries.c.id == sa.any_(sa.cast(ids, ARRAY(sa.Text)))
+        )
+        await connection.execute(sa.insert(entry_history).from_select([c.name for c in entries.c], written))
+    await connection.execute(sa.update(city).values(revision=city.c.revision + 1))

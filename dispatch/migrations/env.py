@@ -1,4 +1,4 @@
-"""Migrations of dispatch."""
+"""Migrations of dispatch's database."""
 
 from dispatch.store import metadata
 from shared.database import run_migrations

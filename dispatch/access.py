@@ -1,0 +1,67 @@
+"""Who may see a task, and who may act on it. Pure.
+
+A liaison's token acts for whoever of the organisation is on duty; a task that went to the deputy is the deputy's.
+"""
+
+from dispatch.city import OnDuty, Post
+from dispatch.routing import Duty
+from dispatch.tasks import Task, TaskHeldByAnother
+from shared.identity import HANDLERS, OVERSIGHT, STAFF, Kind, Principal
+from shared.problems import Forbidden, NotFound
+
+LEVELS = {Kind.LIAISON: Post.LIAISON.level, Kind.PARTNER: Post.LIAISON.level, Kind.DEPUTY: Post.DEPUTY.level}
+DIRECTORY_WRITERS = frozenset({Kind.OPERATOR, Kind.SUPERVISOR})
+DIRECTORY_READERS = STAFF | HANDLERS | {Kind.SERVICE}
+
+
+def sees(task: Task, caller: Principal) -> bool:
+    """Oversight sees every task, an organisation those that it has or had."""
+    if caller.kind in OVERSIGHT or caller.kind is Kind.SERVICE:
+        return True
+    return caller.is_handler and caller.organisation in task.organisations
+
+
+def check_acts(task: Task, caller: Principal) -> None:
+    """Raise where the caller may not act on the task: not seen, not a handler, or somebody else's now."""
+    if not sees(task, caller):
+        raise NotFound
+    holds = caller.id == task.liaison and caller.organisation == task.organisation
+    if not (holds or caller.is_handler):
+        raise Forbidden
+    if not holds and (caller.organisation != task.organisation or level_of(caller) < task.level):
+        raise TaskHeldByAnother(organisation=task.organisation, liaison=task.liaison)
+
+
+def level_of(caller: Principal) -> int:
+    """The highest level whose tasks are the caller's."""
+    return LEVELS.get(caller.kind, -1)
+
+
+def actor(task: Task, caller: Principal, duty: Duty) -> OnDuty:
+    """The person whom the caller stands for: himself, if the directory knows him, else who has that post now."""
+    person = duty.city.liaisons.get(caller.id)
+    if person is not None and person.organisation == task.organisation:
+        return OnDuty(task.organisation, person.id, person.post.level)
+    level = max(level_of(caller), 0)
+    there = duty.city.on_duty(task.organisation, level, duty.now)
+    if task.liaison is not None and task.level == level and (task.liaison in there or not there):
+        return OnDuty(task.organisation, task.liaison, level)
+    return OnDuty(task.organisation, there[0] if there else caller.id, level)
+
+
+def check_oversees(caller: Principal) -> None:
+    """Raise where the caller may not read lists of tasks."""
+    if not (caller.kind in OVERSIGHT or caller.is_handler or caller.kind is Kind.SERVICE):
+        raise Forbidden
+
+
+def check_reads_directory(caller: Principal) -> None:
+    """Raise where the directory, with people's numbers, is not for the caller."""
+    if caller.kind not in DIRECTORY_READERS:
+        raise Forbidden
+
+
+def check_writes_directory(caller: Principal) -> None:
+    """Raise where the caller may not change the directory."""
+    if caller.kind not in DIRECTORY_WRITERS:
+        raise Forbidden

@@ -1,0 +1,225 @@
+"""The city as dispatch knows it: organisations, their people and shifts, places; and who is on duty at a moment. Pure.
+
+The models here are the entries of directory.yaml and areas.yaml, and the bodies by which single entries are changed.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from shared.contracts.vocabulary import Category
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAILY = "daily"
+MIDNIGHT = "24:00"
+EVERYWHERE = ""
+"""Stands in the index of services for organisations that name no area."""
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+AreaId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*$", max_length=200)]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Entry(BaseModel):
+    """The base of every entry: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Name(Entry):
+    """A name in each language."""
+
+    zh: Words
+    en: Words
+
+
+class Post(StrEnum):
+    """The posts of an organisation, lowest first: a task climbs them as it is left lying."""
+
+    LIAISON = "liaison"
+    DEPUTY = "deputy"
+    SUPERVISOR = "supervisor"
+
+    @property
+    def level(self) -> int:
+        """0 for a liaison, 1 for the deputy, 2 for the supervisor."""
+        return tuple(Post).index(self)
+
+
+class Organisation(Entry):
+    """Somebody who takes tasks."""
+
+    id: Id
+    name: Name
+    services: tuple[Category, ...] = ()
+    areas: tuple[AreaId, ...] = ()
+    """Where it serves, with all below; none means everywhere."""
+    needs: tuple[str, ...] = ()
+    """What it gives as an assistant: `transport` …"""
+    supervisor: Id | None = None
+
+
+class Liaison(Entry):
+    """A person of an organisation: its voice, its deputy or its supervisor."""
+
+    id: Id
+    organisation: Id
+    post: Post
+    name: Name
+    phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9 ()-]{3,32}$")]
+
+
+def _no_hour_24(value: object) -> object:
+    return "00:00" if value == MIDNIGHT else value
+
+
+def _local(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError("is a time of day in the city's time zone, without an offset")
+    return value
+
+
+TimeOfDay = Annotated[time, BeforeValidator(_no_hour_24), AfterValidator(_local)]
+
+
+def _spread(value: object) -> object:
+    return DAYS if value == DAILY else value
+
+
+Day = Annotated[str, StringConstraints(pattern=f"^({'|'.join(DAYS)})$")]
+
+
+class Shift(Entry):
+    """When somebody is on duty, in the city's time zone; `to` not after `from` means the next day."""
+
+    liaison: Id
+    days: Annotated[tuple[Day, ...], BeforeValidator(_spread)]
+    """On which days it begins."""
+    begins: TimeOfDay = Field(alias="from")
+    ends: TimeOfDay = Field(alias="to")
+
+    def covers(self, local: datetime) -> bool:
+        """Whether the shift runs at this local time."""
+        today, at = DAYS[local.weekday()] in self.days, local.time()
+        if self.begins < self.ends:
+            return today and self.begins <= at < self.ends
+        yesterday = DAYS[(local - timedelta(days=1)).weekday()] in self.days
+        return (today and at >= self.begins) or (yesterday and at < self.ends)
+
+
+class Level(StrEnum):
+    """The levels of places."""
+
+    CITY = "city"
+    TOWN = "town"
+    VILLAGE = "village"
+    GRID = "grid"
+    MICRO_GRID = "micro_grid"
+
+
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+
+
+class Area(Entry):
+    """A place; its id is the path from the city down."""
+
+    id: AreaId
+    level: Level
+    name: Name
+    aliases: tuple[Words, ...] = ()
+    polygon: tuple[tuple[Longitude, Latitude], ...] = ()
+
+
+def upwards(area: str) -> Iterator[str]:
+    """The area, then each one it lies in, up to the city."""
+    while area:
+        yield area
+        area = area.rpartition("/")[0]
+
+
+def lies_in(area: str | None, wider: str) -> bool:
+    """Whether `area` is `wider` or lies in it."""
+    return area is not None and (area == wider or area.startswith(f"{wider}/"))
+
+
+@dataclass(frozen=True, slots=True)
+class OnDuty:
+    """A person who can be given a task now."""
+
+    organisation: str
+    liaison: str
+    level: int
+
+
+class City:
+    """A snapshot of the directory, indexed for the questions dispatch asks of it."""
+
+    def __init__(
+        self,
+        time_zone: str,
+        organisations: Sequence[Organisation],
+        liaisons: Sequence[Liaison],
+        shifts: Sequence[Shift],
+        areas: Sequence[Area],
+    ) -> None:
+        self.zone = ZoneInfo(time_zone)
+        self.organisations: Mapping[str, Organisation] = {o.id: o for o in organisations}
+        self.liaisons: Mapping[str, Liaison] = {person.id: person for person in liaisons}
+        self.areas: Mapping[str, Area] = {area.id: area for area in areas}
+        self._staff: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for person in sorted(liaisons, key=lambda p: p.id):
+            self._staff[person.organisation, person.post.level].append(person.id)
+        self._shifts: dict[str, list[Shift]] = defaultdict(list)
+        for shift in shifts:
+            self._shifts[shift.liaison].append(shift)
+        self._serving = _index(organisations, lambda o: o.services)
+        self._giving = _index(organisations, lambda o: o.needs)
+        self._whole = [area for area in sorted(self.areas) if "/" not in area]
+
+    def people(self, organisation: str) -> list[str]:
+        """Ids of all its people, liaisons first."""
+        return [person for level in range(len(Post)) for person in self._staff.get((organisation, level), ())]
+
+    def on_duty(self, organisation: str, level: int, now: datetime) -> list[str]:
+        """Who of this level can be reached now. A deputy or supervisor without a shift can be at any hour."""
+        local = now.astimezone(self.zone)
+        return [p for p in self._staff.get((organisation, level), ()) if self._is_on_duty(p, level, local)]
+
+    def _is_on_duty(self, person: str, level: int, local: datetime) -> bool:
+        shifts = self._shifts.get(person)
+        if not shifts:
+            return level > 0
+        return any(shift.covers(local) for shift in shifts)
+
+    def nearest_serving(self, category: str, area: str | None, exclude: Container[str] = ()) -> list[str]:
+        """The organisations that offer the category in the smallest area around the place; equals by id."""
+        return self._nearest(self._serving.get(category, {}), area, exclude)
+
+    def nearest_giving(self, need: str, area: str | None, exclude: Container[str] = ()) -> list[str]:
+        """The organisations that give this help in the smallest area around the place; equals by id."""
+        return self._nearest(self._giving.get(need, {}), area, exclude)
+
+    def _nearest(self, index: Mapping[str, list[str]], area: str | None, exclude: Container[str]) -> list[str]:
+        """Where the place is not known, only those that serve the whole city come into question."""
+        for wider in (*(upwards(area) if area else self._whole), EVERYWHERE):
+            if found := [o for o in index.get(wider, ()) if o not in exclude]:
+                return found
+        return []
+
+
+def _index(
+    organisations: Sequence[Organisation], offers: Callable[[Organisation], Sequence[str]]
+) -> dict[str, dict[str, list[str]]]:
+    index: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for organisation in sorted(organisations, key=lambda o: o.id):
+        for offer in offers(organisation):
+            for area in organisation.areas or (EVERYWHERE,):
+                index[offer][area].append(organisation.id)
+    return index

@@ -1,0 +1,69 @@
+"""What time does to a case: reminders, nudges, a level higher told, and recall from whoever never acts. Pure."""
+
+from datetime import datetime, timedelta
+
+from dispatch.city import Post
+from dispatch.clocks import Escalation, Nudge, Reminder, Ring
+from dispatch.model import Case
+from dispatch.routing import Duty
+from dispatch.tasks import Task, TaskStatus
+from shared.contracts import requests as r
+from shared.contracts.vocabulary import Stage
+
+BEYOND = len(Post)
+"""The level of the backstop, seen from the organisation that a task came from."""
+RETRY = timedelta(minutes=1)
+"""How often a task that nobody could be reached for is tried again."""
+
+
+def wake(case: Case, duty: Duty) -> None:
+    """Do all that is due now."""
+    for task in case.tasks:
+        if task.status is TaskStatus.WAITING:
+            case.assign(task, duty, task.level)
+        for stage, clock in task.running():
+            for ring in clock.ring(duty.clocks, case.colour, duty.now):
+                if _rung(case, task, stage, ring, clock.due_at, duty):
+                    break
+
+
+def next_moment(case: Case, duty: Duty) -> datetime | None:
+    """When to wake next; None where nothing runs."""
+    moments = [c.next_moment(duty.clocks, case.colour) for task in case.tasks for _, c in task.running()]
+    if any(task.status is TaskStatus.WAITING for task in case.tasks):
+        moments.append(duty.now + RETRY)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _rung(case: Case, task: Task, stage: Stage, ring: Ring, due_at: datetime, duty: Duty) -> bool:
+    """State what the ring means; true where the task went to somebody else, and the clock with it."""
+    match ring:
+        case Reminder(percent):
+            case.state(r.TaskReminded, task, stage=stage, percent=percent, due_at=due_at)
+        case Escalation():
+            case.state(r.TaskEscalated, task, stage=stage, level=task.level + 1)
+        case Nudge():
+            case.nudged(task, stage, ring, due_at)
+            return stage is Stage.ACCEPTED and _recall(case, task, duty)
+    return False
+
+
+def _recall(case: Case, task: Task, duty: Duty) -> bool:
+    """Take the task from somebody who did not accept and give it higher; false where nobody is higher.
+
+    Behind the supervisor stands the backstop; behind the backstop's own supervisor, whoever comes on duty there.
+    """
+    if task.liaison is None:
+        return False
+    tried = [*task.tried, task.liaison]
+    chosen = duty.choose(task.organisation, task.level + 1, tried) or duty.choose(duty.routing.backstop, 0, tried)
+    if chosen is None:
+        return False
+    case.state(r.TaskRecalled, task, liaison=task.liaison)
+    if chosen.organisation != task.organisation:
+        case.state(r.TaskEscalated, task, stage=Stage.ACCEPTED, level=BEYOND)
+    elif chosen.level > task.level:
+        case.state(r.TaskEscalated, task, stage=Stage.ACCEPTED, level=chosen.level)
+    task.tried = tried
+    case.give(task, chosen, duty)
+    return True
