@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 from shared.clock import Clock
 
 PLANNED_SECONDS = 200.0
-"""Real time that the city's days shall take."""
-LOOK_SECONDS = 0.05
-SLOWEST, FASTEST = 60.0, 3000.0
-FINE = timedelta(minutes=1.5)
-TENSE = 150.0
+"""Real time that the city's days shall take, on a machine that has nothing else to do."""
+LOOK_SECONDS = 0.1
+SLOWEST, FASTEST = 60.0, 2500.0
+TENSE, TENSE_BEHIND = 200.0, 400.0
 """Most while something is on its way to somebody's hands: a red one must be accepted within five minutes."""
-LATE = timedelta(minutes=4)
-TOO_LATE = timedelta(minutes=15)
-FASTER, SLOWER = 1.6, 0.6
+FINE, FINE_BEHIND = timedelta(minutes=2), timedelta(minutes=5)
+"""How late people may come, as planned and behind the plan."""
+BADLY = 4
+"""So many times what is fine is too late."""
+FASTER, SLOWER = 1.08, 0.85
 LONGEST_SLEEP_SECONDS = 60.0
 
 
@@ -41,15 +42,16 @@ class PacedClock(Clock):
                 await asyncio.wait_for(self._changed.wait(), min(left, LONGEST_SLEEP_SECONDS))
 
 
-def rate_for(left: timedelta, left_seconds: float, lag: timedelta) -> float:
-    """How fast to run: what is planned, faster while people follow easily, slower when they come late.
+def next_rate(rate: float, lag: timedelta, *, is_tense: bool, is_behind: bool) -> float:
+    """How fast to run from now on: faster while people come in time, slower where they come late.
 
-    `left` is the city's time to come and `left_seconds` the real time planned for it; `lag` is how late people are.
+    `is_tense` while something urgent is under way; `is_behind` where it all has taken longer than was planned.
     """
-    if lag > TOO_LATE:
+    fine = FINE_BEHIND if is_behind else FINE
+    if lag > fine * BADLY:
         return SLOWEST
-    factor = FASTER if lag < FINE else SLOWER if lag > LATE else 1.0
-    return min(FASTEST, max(SLOWEST, factor * left.total_seconds() / max(left_seconds, LOOK_SECONDS)))
+    most = (TENSE_BEHIND if is_behind else TENSE) if is_tense else FASTEST
+    return min(most, max(SLOWEST, rate * (FASTER if lag < fine else SLOWER)))
 
 
 async def keep_pace(
@@ -57,8 +59,11 @@ async def keep_pace(
 ) -> None:
     """Set the rate again and again, until the city's days are over and nobody is late."""
     time = asyncio.get_running_loop().time
-    end = time() + PLANNED_SECONDS
+    opened_at, began = clock.now(), time()
+    planned = (until - opened_at).total_seconds() / PLANNED_SECONDS
+    calm = planned
     while (late := lag()) > FINE or clock.now() < until:
-        rate = rate_for(max(until - clock.now(), FINE), end - time(), late)
-        clock.set_rate(min(rate, TENSE) if is_tense() else rate)
+        is_behind = clock.now() - opened_at < timedelta(seconds=planned * (time() - began))
+        calm = next_rate(calm, late, is_tense=False, is_behind=is_behind)
+        clock.set_rate(next_rate(calm, late, is_tense=is_tense(), is_behind=is_behind))
         await clock.pause(LOOK_SECONDS)

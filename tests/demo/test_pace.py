@@ -5,27 +5,31 @@ from datetime import timedelta
 
 import pytest
 
-from services.demo.pace import FASTEST, SLOWEST, PacedClock, rate_for
+from services.demo.pace import FASTEST, SLOWEST, TENSE, PacedClock, next_rate
 from services.demo.script import OPENING
 
 HOUR = timedelta(hours=1)
+RED_MUST_BE_ACCEPTED_REAL_SECONDS = 1.5
 
 
 @pytest.mark.parametrize(
     ("lag_minutes", "slowest", "fastest"),
-    [(0, 1001, FASTEST), (2, 1000, 1000), (6, SLOWEST, 999), (60, SLOWEST, SLOWEST)],
+    [(0, 1001, FASTEST), (3, SLOWEST, 999), (60, SLOWEST, SLOWEST)],
 )
 def test_the_later_people_are_the_slower_it_runs(lag_minutes: float, slowest: float, fastest: float) -> None:
-    rate = rate_for(10 * HOUR, 36, timedelta(minutes=lag_minutes))
+    rate = next_rate(1000, timedelta(minutes=lag_minutes), is_tense=False, is_behind=False)
     assert slowest <= rate <= fastest
 
 
-def test_time_that_was_lost_is_made_up_for() -> None:
-    assert rate_for(10 * HOUR, 30, timedelta(minutes=2)) > rate_for(10 * HOUR, 36, timedelta(minutes=2))
+def test_it_is_never_so_fast_that_nothing_urgent_could_be_done_in_time() -> None:
+    assert next_rate(FASTEST, timedelta(), is_tense=True, is_behind=False) == TENSE
+    assert TENSE * RED_MUST_BE_ACCEPTED_REAL_SECONDS <= 5 * 60
 
 
-def test_no_time_left_is_no_reason_to_stop() -> None:
-    assert SLOWEST <= rate_for(HOUR, -5, timedelta()) <= FASTEST
+def test_behind_the_plan_more_lateness_is_borne() -> None:
+    late = timedelta(minutes=3)
+    assert next_rate(500, late, is_tense=False, is_behind=True) > 500
+    assert next_rate(500, late, is_tense=False, is_behind=False) < 500
 
 
 async def test_a_sleeper_wakes_in_time_when_the_clock_begins_to_run_faster() -> None:
