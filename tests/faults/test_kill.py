@@ -143,6 +143,7 @@ async def test_killed_under_load_it_loses_nothing_and_repeats_nothing(tmp_path: 
         assert await system.stop() == 0
 
 
+@pytest.mark.timeout(240)
 async def test_a_stop_is_graceful_and_a_start_goes_on(tmp_path: Path) -> None:
     system = System(tmp_path / "var")
     await system.start()

@@ -15,7 +15,7 @@ from shared.embedded import EmbeddedPostgres
 STATUSES = {
     "intake": "select request_id::text, status from requests",
     "triage": "select request_id::text, status from requests",
-    "dispatch": "select request_id::text, document->'known'->'life'->>'status' from cases",
+    "dispatch": "select request_id::text, document->'life'->>'status' from cases",
     "followup": "select request_id::text, status from cases",
     "gateway": "select id::text, status from requests",
 }
