@@ -23,7 +23,7 @@ from services.demo.ledger import Ledger, read_event
 from services.demo.liaisons import Handlers, first_serving, read_services
 from services.demo.pace import PacedClock, keep_pace
 from services.demo.residents import plan_rating
-from services.demo.script import OPENING, STORY, Filing, read_filings
+from services.demo.script import CLOSING, OPENING, STORY, Filing, read_filings
 from shared.contracts import operations
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import Role
@@ -34,7 +34,6 @@ SAMPLE = ROOT / "deploy" / "sample"
 START_RATE = 2.0
 """While the system starts; not 1, with which the clock would follow the database's."""
 START_MINUTES = 2
-CLOSING = OPENING + timedelta(hours=60)
 SHOW_SECONDS = 2.0
 PLENTY = 1_000_000
 STOPPED = 130
@@ -103,9 +102,13 @@ async def _play_city(url: str, folder: Path, clock: PacedClock) -> int:
     sound = [filing for filing in filings if not filing.malformed]
     try:
         city = _people(clock, telephone)
+        time = asyncio.get_running_loop().time
+        began = time()
         await _live(city, filings, remote)
+        real_seconds = time() - began
         clock.set_rate(START_RATE)
         found = await account.draw_up(city, len(sound), remote)
+        show.stages(city.ledger, real_seconds)
         await _tell(city, len(filings) - len(sound))
     finally:
         await telephone.close()
@@ -179,7 +182,6 @@ async def _report(city: City) -> None:
 
 async def _tell(city: City, malformed: int) -> None:
     """Everything that is worth knowing at the end, but for the account."""
-    show.stages(city.ledger)
     show.deeds(city, malformed)
     show.refusals(city)
     story = city.by_name[STORY]

@@ -11,6 +11,8 @@ from shared.contracts.vocabulary import Category, Colour
 
 OPENING = datetime.fromisoformat("2022-10-24T08:00:00+08:00")
 """When the platform opens; filings count their minutes from here."""
+CLOSING = OPENING + timedelta(hours=60)
+"""When the demo ends: after two and a half days."""
 STORY = "the-second-dose"
 
 

@@ -8,7 +8,7 @@ import click
 
 from services.demo.city import City
 from services.demo.ledger import Ledger
-from services.demo.script import OPENING
+from services.demo.script import CLOSING, OPENING
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import Status
 
@@ -39,9 +39,11 @@ def progress(city: City) -> None:
     click.echo("  ".join(word.rjust(width) for word, width in zip(words, WIDTHS, strict=True)))
 
 
-def stages(ledger: Ledger) -> None:
+def stages(ledger: Ledger, real_seconds: float) -> None:
     """How long each stage took, in minutes of the city."""
-    click.echo("\nFrom receipt, in minutes of the city (in one real second a quarter of an hour goes by there):")
+    pace = (CLOSING - OPENING).total_seconds() / 60 / real_seconds
+    click.echo(f"\nFrom receipt, in minutes of the city; a real second was {pace:.0f} of them, so the machine's own")
+    click.echo("milliseconds count as well, and its promptest clocks may raise alarms:")
     for status, took in ledger.stages.items():
         if len(took) > 1:
             cuts = quantiles(took.values(), n=10, method="inclusive")
