@@ -27,6 +27,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         migrations=Path(__file__).parent / "migrations",
         topics=(requests.TOPIC,),
         take=partial(handlers.take, desk),
+        handles=handlers.HANDLES,
         fire=partial(handlers.fire, desk),
         on_start=apply_city,
     )

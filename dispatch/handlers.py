@@ -81,13 +81,11 @@ HANDLES: dict[type[Fact], Callable[..., None]] = {
 
 async def take(desk: Desk, work: Work, events: Sequence[Event[Fact]]) -> None:
     """Take a batch of facts."""
-    mine = [event for event in events if type(event.fact) in HANDLES]
-    if not mine:
-        return
-    cases = await store.lock_cases(work.connection, (UUID(event.subject) for event in mine))
-    others = {UUID(event.subject) for event in mine if not isinstance(event.fact, OWN)}
-    duty = await desk.duty(work, with_loads=any(isinstance(e.fact, r.RequestTriaged | r.RequestDisputed) for e in mine))
-    for event in mine:
+    cases = await store.lock_cases(work.connection, (UUID(event.subject) for event in events))
+    others = {UUID(event.subject) for event in events if not isinstance(event.fact, OWN)}
+    routes = any(isinstance(event.fact, r.RequestTriaged | r.RequestDisputed) for event in events)
+    duty = await desk.duty(work, with_loads=routes)
+    for event in events:
         HANDLES[type(event.fact)](cases, event, duty)
     await store.save_cases(work.connection, [case for i, case in cases.items() if i not in others])
     await _save(work, duty, [case for i, case in cases.items() if i in others])

@@ -18,6 +18,7 @@ from dispatch.model import Case
 from dispatch.tasks import Task
 from shared.contracts.vocabulary import Colour
 from shared.database import Transaction, new_metadata
+from shared.rows import JsonText, among, by_column, upsert_given
 
 metadata = new_metadata()
 At = sa.DateTime(timezone=True)
@@ -27,7 +28,7 @@ cases = sa.Table(
     "cases",
     metadata,
     sa.Column("request_id", sa.Uuid(), primary_key=True),
-    sa.Column("document", JSONB, nullable=False),
+    sa.Column("document", JsonText, nullable=False),
 )
 tasks = sa.Table(
     "tasks",
@@ -44,7 +45,7 @@ tasks = sa.Table(
     sa.Column("due_at", At),
     sa.Column("changed_at", At, nullable=False),
     sa.Column("organisations", ARRAY(sa.Text), nullable=False),
-    sa.Column("document", JSONB, nullable=False),
+    sa.Column("document", JsonText, nullable=False),
 )
 _OPEN, _OVER = sa.text("is_open"), sa.text("not is_open")
 sa.Index("ix_tasks_open", tasks.c.urgency, tasks.c.due_at, tasks.c.id, postgresql_where=_OPEN)
@@ -86,18 +87,18 @@ async def lock_cases(
     wanted = sorted(set(request_ids))
     rows = await connection.execute(
         sa.select(cases)
-        .where(cases.c.request_id.in_(wanted))
+        .where(among(cases.c.request_id, wanted))
         .order_by(cases.c.request_id)
         .with_for_update(skip_locked=skip_locked)
     )
-    found = {row.request_id: _CASE.validate_python(row.document) for row in rows}
+    found = {row.request_id: _CASE.validate_json(row.document) for row in rows}
     parts = await connection.execute(
         sa.select(tasks.c.request_id, tasks.c.document)
-        .where(tasks.c.request_id.in_(list(found)))
+        .where(among(tasks.c.request_id, found))
         .order_by(tasks.c.request_id, tasks.c.position)
     )
     for row in parts:
-        found[row.request_id].tasks.append(_TASK.validate_python(row.document))
+        found[row.request_id].tasks.append(_TASK.validate_json(row.document))
     return found
 
 
@@ -117,14 +118,14 @@ async def save_cases(connection: Transaction, changed: Sequence[Case]) -> None:
     """Keep the cases; their tasks are kept by save_tasks."""
     if not changed:
         return
-    new = insert(cases)
-    await connection.execute(
-        new.on_conflict_do_update(index_elements=["request_id"], set_={"document": new.excluded.document}),
-        [
-            {"request_id": c.life.request_id, "document": _CASE.dump_python(c, mode="json", exclude=NOT_KEPT)}
-            for c in sorted(changed, key=lambda c: c.life.request_id)
-        ],
-    )
+    rows = [
+        {"request_id": c.life.request_id, "document": _CASE.dump_json(c, exclude=NOT_KEPT).decode()}
+        for c in sorted(changed, key=lambda c: c.life.request_id)
+    ]
+    await connection.execute(SAVE_CASES, by_column(cases.c.keys(), rows))
+
+
+SAVE_CASES = upsert_given(cases, *cases.c.keys(), key=("request_id",))
 
 
 async def save_tasks(connection: Transaction, changed: Sequence[Case]) -> None:
@@ -132,10 +133,10 @@ async def save_tasks(connection: Transaction, changed: Sequence[Case]) -> None:
     rows = [_task_row(case, n, task) for case in changed for n, task in enumerate(case.tasks)]
     if not rows:
         return
-    new = insert(tasks)
-    columns = {c.name: c for c in new.excluded if c.name not in {"id", "request_id", "position"}}
-    statement = new.on_conflict_do_update(index_elements=["id"], set_=columns)
-    await connection.execute(statement, sorted(rows, key=lambda row: row["id"]))
+    await connection.execute(SAVE_TASKS, by_column(tasks.c.keys(), sorted(rows, key=lambda row: row["id"])))
+
+
+SAVE_TASKS = upsert_given(tasks, *tasks.c.keys(), key=("id",), keep=("request_id", "position"))
 
 
 def _task_row(case: Case, position: int, task: Task) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def _task_row(case: Case, position: int, task: Task) -> dict[str, Any]:
         "due_at": running[0][1].due_at if running else None,
         "changed_at": task.changed_at,
         "organisations": task.organisations,
-        "document": _TASK.dump_python(task, mode="json"),
+        "document": _TASK.dump_json(task).decode(),
     }
 
 
@@ -273,8 +274,8 @@ def _shown() -> sa.Select[Any]:
 
 
 def _case_of(row: Any) -> Case:
-    case = _CASE.validate_python(row.case)
-    case.tasks.append(_TASK.validate_python(row.task))
+    case = _CASE.validate_json(row.case)
+    case.tasks.append(_TASK.validate_json(row.task))
     return case
 
 

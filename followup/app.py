@@ -29,6 +29,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         migrations=Path(__file__).parent / "migrations",
         topics=(requests.TOPIC, operations.TOPIC),
         take=handlers.take,
+        handles=handlers.HANDLES,
         fire=handlers.fire,
         background=[count_open_alarms],
         on_start=apply_plan,

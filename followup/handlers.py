@@ -124,9 +124,8 @@ class Desk:
 
 async def take(work: Work, events: Sequence[Event[Fact]]) -> None:
     """A batch of facts, in the order of the log."""
-    known = [event for event in events if type(event.fact) in HANDLES]
-    desk = await Desk.of(work, {UUID(e.subject) for e in known if isinstance(e.fact, r.RequestFact)})
-    for event in known:
+    desk = await Desk.of(work, {UUID(e.subject) for e in events if isinstance(e.fact, r.RequestFact)})
+    for event in events:
         HANDLES[type(event.fact)](desk, event)
     await desk.leave(from_log=True)
     await store.save_alarms(work.connection, desk.cleared, list(desk.raised.values()))

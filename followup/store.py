@@ -9,7 +9,6 @@ from uuid import UUID
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import UserDefinedType
 
 from followup.figures import TOTAL, Cell, Counts, spans
 from followup.lookback import Visit, VisitState
@@ -17,25 +16,12 @@ from followup.model import Case
 from followup.plan import Plan
 from shared.contracts.vocabulary import AlarmKind, Medium
 from shared.database import Transaction, new_metadata
+from shared.rows import JsonText, among, by_column, insert_given, upsert_given
 
 metadata = new_metadata()
 At = sa.DateTime(timezone=True)
 Id = sa.Uuid()
 CASE = TypeAdapter(Case)
-
-
-class Json(UserDefinedType[str]):
-    """A JSON document that goes in and out as text: pydantic writes and reads it."""
-
-    cache_ok: bool | None = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        """The column's type."""
-        return "JSONB"
-
-    def column_expression(self, colexpr: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Read as text: the driver would read it into dictionaries otherwise."""
-        return sa.cast(colexpr, sa.Text)
 
 
 cases = sa.Table(
@@ -44,7 +30,7 @@ cases = sa.Table(
     sa.Column("request_id", Id, primary_key=True),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("organisations", ARRAY(sa.Text), nullable=False),
-    sa.Column("body", Json, nullable=False),
+    sa.Column("body", JsonText, nullable=False),
 )
 
 visits = sa.Table(
@@ -102,7 +88,7 @@ plans = sa.Table(
     metadata,
     sa.Column("number", sa.Integer, sa.Identity(always=True), primary_key=True),
     sa.Column("version", sa.Text, nullable=False),
-    sa.Column("body", Json, nullable=False),
+    sa.Column("body", JsonText, nullable=False),
     sa.Column("seed", sa.LargeBinary, nullable=False),
     sa.Column("applied_at", At, nullable=False),
 )
@@ -147,7 +133,7 @@ async def lock_cases(connection: Transaction, ids: Collection[UUID]) -> dict[UUI
     """Those of the cases that are known, locked; always in one order, so that no two transactions block each other."""
     if not ids:
         return {}
-    query = sa.select(cases.c.body).where(cases.c.request_id.in_(ids)).order_by(cases.c.request_id)
+    query = sa.select(cases.c.body).where(among(cases.c.request_id, ids)).order_by(cases.c.request_id)
     rows = (await connection.execute(query.with_for_update())).scalars()
     return {case.request_id: case for case in map(CASE.validate_json, rows)}
 
@@ -164,9 +150,10 @@ async def save_cases(connection: Transaction, changed: Iterable[Case]) -> None:
         for c in sorted(changed, key=lambda case: case.request_id)
     ]
     if rows:
-        new = insert(cases)
-        kept = {name: new.excluded[name] for name in ("status", "organisations", "body")}
-        await connection.execute(new.on_conflict_do_update(index_elements=["request_id"], set_=kept), rows)
+        await connection.execute(SAVE_CASES, by_column(cases.c.keys(), rows))
+
+
+SAVE_CASES = upsert_given(cases, *cases.c.keys(), key=("request_id",))
 
 
 # Visits
@@ -208,7 +195,7 @@ async def save_visit(connection: Transaction, visit: Visit) -> None:
 async def void_visits(connection: Transaction, request_ids: Collection[UUID]) -> None:
     """What was planned for these requests is void: they went on otherwise."""
     if request_ids:
-        planned = sa.and_(visits.c.request_id.in_(request_ids), visits.c.state == VisitState.OPEN)
+        planned = sa.and_(among(visits.c.request_id, request_ids), visits.c.state == VisitState.OPEN)
         await connection.execute(sa.update(visits).where(planned).values(state=VisitState.VOID))
 
 
@@ -261,12 +248,14 @@ async def add_drawn(connection: Transaction, drawn: Mapping[tuple[str, str], int
 async def add_to_cells(connection: Transaction, changes: Mapping[Cell, Counts]) -> None:
     """Add to the sums; always in one order, so that no two transactions block each other."""
     if changes:
-        new = insert(cells)
-        added = {name: cells.c[name] + new.excluded[name] for name in Counts._fields}
-        await connection.execute(
-            new.on_conflict_do_update(index_elements=list(Cell._fields), set_=added),
-            [cell._asdict() | counts._asdict() for cell, counts in sorted(changes.items())],
-        )
+        rows = [cell._asdict() | counts._asdict() for cell, counts in sorted(changes.items())]
+        await connection.execute(ADD_TO_CELLS, by_column(cells.c.keys(), rows))
+
+
+_new_cells = insert_given(cells, *cells.c.keys())
+ADD_TO_CELLS = _new_cells.on_conflict_do_update(
+    index_elements=list(Cell._fields), set_={name: cells.c[name] + _new_cells.excluded[name] for name in Counts._fields}
+)
 
 
 async def sum_cells(connection: Transaction, dimension: str, begin: datetime, end: datetime) -> dict[str, Counts]:

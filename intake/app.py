@@ -26,6 +26,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         migrations=Path(__file__).parent / "migrations",
         topics=(requests.TOPIC, directory.TOPIC),
         take=handlers.take,
+        handles=handlers.HANDLES,
     )
     app = service.app(api.router)
     app.state.tools = tools

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,6 +13,8 @@ from shared.web import ASGIApp
 
 BACKLOG = 2048
 STOP_SECONDS = 5
+COLLECT_AFTER = (20_000, 20, 50)
+"""gc.set_threshold: new objects before a young round, young rounds before a middle one, middle ones before a full."""
 
 
 class Server(uvicorn.Server):
@@ -39,6 +42,7 @@ async def serve_app(app: ASGIApp, host: str, port: int, ready: Callable[[str], A
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         server = Server(config)
+        _spare_the_collector()
         with _stopping(server):
             serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
             try:
@@ -47,6 +51,16 @@ async def serve_app(app: ASGIApp, host: str, port: int, ready: Callable[[str], A
             finally:
                 server.should_exit = True
                 await serving
+
+
+def _spare_the_collector() -> None:
+    """Leave what the start has loaded out of the garbage collector's rounds, and let them come less often.
+
+    Walking some hundred thousand objects that live to the end took a quarter of the CPU under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
@@ -17,6 +17,7 @@ from shared import health
 from shared.bus import Bus
 from shared.bus.postgres import PostgresBus
 from shared.clock import Clock
+from shared.contracts import Fact
 from shared.database import Database, Transaction, migrate
 from shared.messaging import idempotency as keys
 from shared.messaging import parking
@@ -69,11 +70,15 @@ class Service:
         migrations: Path,
         topics: Sequence[str] = (),
         take: Take | None = None,
+        handles: Collection[type[Fact]] = (),
         fire: Fire | None = None,
         background: Sequence[Callable[["Service"], Awaitable[None]]] = (),
         on_start: Callable[["Service"], Awaitable[None]] | None = None,
     ) -> None:
-        """Opens nothing yet; raises SettingMissing where it could not start."""
+        """Opens nothing yet; raises SettingMissing where it could not start.
+
+        `take` is given the facts of the types in `handles`, from `topics`.
+        """
         self.name, self.settings = name, settings
         self.clock = clock or Clock(settings.dangerous_clock_rate)
         self.database = Database(required(settings.database, "database"))
@@ -87,7 +92,15 @@ class Service:
         self.positions = Positions(self.database, self.instance, settings.lease_seconds)
         self.consumer = (
             Consumer(
-                name, self.database, self.bus, self.positions, self.clock.now, take, self.topics, settings.batch_events
+                name,
+                self.database,
+                self.bus,
+                self.positions,
+                self.clock.now,
+                take,
+                handles,
+                self.topics,
+                settings.batch_events,
             )
             if take
             else None
@@ -155,9 +168,9 @@ class Service:
 
     async def retry_parked(self, work: Work, event_id: UUID, *, drop: bool) -> None:
         """Handle a parked event, and those behind it, again; with `drop`, without the event itself."""
-        events = await parking.take_out(work, event_id, drop=drop)
+        records = await parking.take_out(work, event_id, drop=drop)
         if self.consumer:
-            await self.consumer.retry(work, events)
+            await self.consumer.retry(work, records)
 
     # Running
 

@@ -27,6 +27,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         migrations=Path(__file__).parent / "migrations",
         topics=(requests.TOPIC, texts.TOPIC),
         take=partial(handlers.take, loaded),
+        handles=handlers.HANDLES,
         fire=partial(handlers.fire, loaded),
         on_start=announce,
     )

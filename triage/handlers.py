@@ -229,7 +229,6 @@ HANDLES: dict[type[Fact], Callable[[Batch, Event[Fact]], None]] = {
 
 async def take(rules: Rules, work: Work, events: Sequence[Event[Fact]]) -> None:
     """Facts from the bus: load what the batch needs, decide in memory, write what changed."""
-    events = [event for event in events if type(event.fact) in HANDLES]
     beginning = {_request_id(event) for event in events if _begins(event)}
     known = {_request_id(event) for event in events if not isinstance(event.fact, TextErased)} - beginning
     cases = await store.open_cases(work.connection, beginning)

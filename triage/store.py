@@ -8,10 +8,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from shared.contracts.vocabulary import Category, Language, Status
 from shared.database import Transaction, new_metadata
+from shared.rows import JsonText, among, by_column, given, insert_given, value_of
 from triage.model import MOST_COST, Assessment, Case, Text
 
 metadata = new_metadata()
@@ -46,7 +47,7 @@ assessments = sa.Table(
     metadata,
     sa.Column("request_id", Id, primary_key=True),
     sa.Column("revision", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("assessment", JSONB, nullable=False),
+    sa.Column("assessment", JsonText, nullable=False),
     sa.Column("decided_by_id", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("at", At, nullable=False),
@@ -102,11 +103,13 @@ async def lock_cases(connection: Transaction, ids: Collection[UUID]) -> dict[UUI
     return {row.request_id: _case(row) for row in rows}
 
 
+BEGIN = insert_given(requests, "request_id").on_conflict_do_nothing()
+
+
 async def open_cases(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Case]:
     """All of them, locked; one that was not known begins here."""
     if ids:
-        new = [{"request_id": each} for each in sorted(ids)]
-        await connection.execute(insert(requests).on_conflict_do_nothing(), new)
+        await connection.execute(BEGIN, by_column(("request_id",), [{"request_id": each} for each in sorted(ids)]))
     return await lock_cases(connection, ids)
 
 
@@ -123,7 +126,7 @@ def _cases(ids: Collection[UUID]) -> sa.Select[Any]:
             assessments,
             sa.and_(assessments.c.request_id == requests.c.request_id, assessments.c.revision == requests.c.revision),
         )
-        .where(requests.c.request_id == sa.any_(sa.cast(list(ids), ARRAY(Id))))
+        .where(among(requests.c.request_id, ids))
     )
 
 
@@ -134,7 +137,7 @@ def _case(row: Any) -> Case:
         area=row.area,
         organisations=frozenset(row.organisations),
         revision=row.revision,
-        current=AS_JSON.validate_python(row.assessment) if row.assessment else None,
+        current=AS_JSON.validate_json(row.assessment) if row.assessment else None,
         person_decided=row.person_decided,
         alarms=row.alarms,
     )
@@ -145,27 +148,30 @@ async def save_cases(connection: Transaction, cases: Iterable[Case]) -> None:
     rows = [_row(case) for case in cases]
     if not rows:
         return
-    changed: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _CHANGING}
-    await connection.execute(
-        sa.update(requests).where(requests.c.request_id == sa.bindparam("of")).values(changed), rows
-    )
+    await connection.execute(SAVE_CASES, by_column(("request_id", *CHANGING), rows))
 
 
-_CHANGING = ("status", "area", "organisations", "revision", "person_decided", "alarms", "review_due_at", "review_order")
+CHANGING = ("status", "area", "organisations", "revision", "person_decided", "alarms", "review_due_at", "review_order")
+_changed = given(requests, "request_id", *CHANGING)
+SAVE_CASES = (
+    sa.update(requests)
+    .where(requests.c.request_id == _changed.c.request_id)
+    .values({name: value_of(_changed, requests.c[name]) for name in CHANGING})
+)
 
 
 def _row(case: Case) -> dict[str, Any]:
     asked = case.current if case.awaits_review else None
     return {
-        "of": case.request_id,
-        "new_status": case.status.value,
-        "new_area": case.area,
-        "new_organisations": sorted(case.organisations),
-        "new_revision": case.revision,
-        "new_person_decided": case.person_decided,
-        "new_alarms": case.alarms,
-        "new_review_due_at": asked.review_due_at if asked else None,
-        "new_review_order": MOST_COST - asked.cost if asked else 0,
+        "request_id": case.request_id,
+        "status": case.status.value,
+        "area": case.area,
+        "organisations": sorted(case.organisations),
+        "revision": case.revision,
+        "person_decided": case.person_decided,
+        "alarms": case.alarms,
+        "review_due_at": asked.review_due_at if asked else None,
+        "review_order": MOST_COST - asked.cost if asked else 0,
     }
 
 
@@ -180,14 +186,17 @@ async def add_decisions(connection: Transaction, decisions: Sequence[Decision]) 
         {
             "request_id": each.request_id,
             "revision": each.revision,
-            "assessment": AS_JSON.dump_python(each.assessment, mode="json"),
+            "assessment": AS_JSON.dump_json(each.assessment).decode(),
             "decided_by_id": each.decided_by_id,
             "reason": each.reason,
             "at": each.at,
         }
         for each in decisions
     ]
-    await connection.execute(sa.insert(assessments), rows)
+    await connection.execute(ADD_DECISIONS, by_column(assessments.c.keys(), rows))
+
+
+ADD_DECISIONS = insert_given(assessments, *assessments.c.keys())
 
 
 async def list_decisions(
@@ -202,7 +211,7 @@ async def list_decisions(
         Decision(
             request_id=row.request_id,
             revision=row.revision,
-            assessment=AS_JSON.validate_python(row.assessment),
+            assessment=AS_JSON.validate_json(row.assessment),
             at=row.at,
             decided_by_id=row.decided_by_id,
             reason=row.reason,
@@ -227,16 +236,17 @@ async def add_texts(connection: Transaction, new: Mapping[UUID, Sequence[Text]])
         for text in said
     ]
     if rows:
-        await connection.execute(insert(texts).on_conflict_do_nothing(), rows)
+        await connection.execute(ADD_TEXTS, by_column(texts.c.keys(), rows))
+
+
+ADD_TEXTS = insert_given(texts, *texts.c.keys()).on_conflict_do_nothing()
 
 
 async def load_texts(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, list[Text]]:
     """What was said on each of these requests, in the order in which it was received."""
     said: dict[UUID, list[Text]] = {each: [] for each in ids}
     rows = await connection.execute(
-        sa.select(texts)
-        .where(texts.c.request_id == sa.any_(sa.cast(list(ids), ARRAY(Id))))
-        .order_by(texts.c.received_at, texts.c.text_id)
+        sa.select(texts).where(among(texts.c.request_id, ids)).order_by(texts.c.received_at, texts.c.text_id)
     )
     for row in rows:
         said[row.request_id].append(
@@ -255,14 +265,14 @@ async def load_texts(connection: Transaction, ids: Collection[UUID]) -> dict[UUI
 async def erase_texts(connection: Transaction, text_ids: Collection[UUID]) -> None:
     """Their retention is over."""
     if text_ids:
-        await connection.execute(sa.delete(texts).where(texts.c.text_id.in_(text_ids)))
+        await connection.execute(sa.delete(texts).where(among(texts.c.text_id, text_ids)))
 
 
 async def erase_reasons(connection: Transaction, request_ids: Collection[UUID]) -> None:
     """What persons wrote about these requests goes with the requests' own texts."""
     if request_ids:
         await connection.execute(
-            sa.update(assessments).where(assessments.c.request_id.in_(request_ids)).values(reason=None)
+            sa.update(assessments).where(among(assessments.c.request_id, request_ids)).values(reason=None)
         )
 
 

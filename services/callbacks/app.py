@@ -8,7 +8,7 @@ import yaml
 from fastapi import FastAPI
 
 from services.callbacks import api, endpoints, store
-from services.callbacks.handlers import Handlers, Parts
+from services.callbacks.handlers import HANDLES, Handlers, Parts
 from services.callbacks.model import PROVIDER_ID, Endpoint, Limits, read_secret
 from services.callbacks.phones import GatewayPhones
 from services.callbacks.sender import Sender
@@ -60,6 +60,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         migrations=HERE / "migrations",
         topics=(requests.TOPIC, directory.TOPIC),
         take=handlers.take,
+        handles=HANDLES,
         fire=handlers.fire,
         background=(send,),
         on_start=prepare,

@@ -157,7 +157,7 @@ HANDLES: dict[type[Fact], Callable[[Batch, Event[Any]], None]] = {
     r.RequestReceived: Batch.begin,
     OrganisationRecorded: Batch.name,
 }
-"""What is done with each fact; a fact not listed is passed over."""
+"""What is done with each fact that is taken."""
 
 
 class Handlers:
@@ -169,13 +169,10 @@ class Handlers:
 
     async def take(self, work: Work, events: Sequence[Event[Fact]]) -> None:
         """Facts from the bus: kept, queued for those entitled, and told to those concerned."""
-        handled = [event for event in events if type(event.fact) in HANDLES]
-        if not handled:
-            return
-        cases, merged = await store.load_cases(work.connection, _requests_in(handled))
+        cases, merged = await store.load_cases(work.connection, _requests_in(events))
         names = await store.load_names(work.connection)
         batch = Batch(parts=self._parts, names=names, cases=cases, merged=merged)
-        for event in handled:
+        for event in events:
             HANDLES[type(event.fact)](batch, event)
         await self._save(work, batch)
 

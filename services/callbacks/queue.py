@@ -6,20 +6,22 @@ after the other. A delivery that failed loses its place: those behind it are not
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.callbacks.model import Attempt, DeliveryState, Endpoint, KeptFact
-from services.callbacks.store import FACT_COLUMNS, as_fact, attempts, cases, deliveries, endpoints, facts
+from services.callbacks.store import FACT_COLUMNS, At, as_fact, attempts, cases, deliveries, endpoints, facts
 from shared.database import Transaction
 from shared.ids import new_id
+from shared.rows import among, by_column, given, insert_given
 
 # By the database's clock, not by ours: a lease is about real time, whatever the service's clock shows.
 DATABASE_NOW = sa.func.clock_timestamp()
+NOW = sa.bindparam("now", type_=At)
 PENDING = deliveries.c.state == DeliveryState.PENDING
 
 
@@ -55,11 +57,18 @@ class Settled:
         return DeliveryState.PENDING if self.due_at else DeliveryState.FAILED
 
 
+COLUMNS = (
+    "id", "endpoint_id", "event_id", "request_id", "number", "type", "state", "attempts", "tries", "created_at",
+    "due_at",
+)  # fmt: skip
+ADD = insert_given(deliveries, *COLUMNS).on_conflict_do_nothing()
+
+
 async def add_deliveries(connection: Transaction, wanted: Sequence[tuple[Endpoint, KeptFact]], now: datetime) -> None:
     """Queue facts for endpoints, in this order; what is queued or was sent already stays as it is."""
     rows = [_row(endpoint.id, fact.event_id, fact.request_id, fact.number, fact.type, now) for endpoint, fact in wanted]
     if rows:
-        await connection.execute(insert(deliveries).on_conflict_do_nothing(), rows)
+        await connection.execute(ADD, by_column(COLUMNS, rows))
 
 
 async def add_notice_deliveries(
@@ -68,7 +77,7 @@ async def add_notice_deliveries(
     """Queue notices for the message provider."""
     rows = [_row(provider_id, n["id"], n["request_id"], 0, n["about"], now) for n in notices]
     if rows:
-        await connection.execute(insert(deliveries).on_conflict_do_nothing(), rows)
+        await connection.execute(ADD, by_column(COLUMNS, rows))
 
 
 def _row(
@@ -89,37 +98,7 @@ def _row(
     }
 
 
-async def take_due(
-    connection: Transaction, now: datetime, *, most: int, per_endpoint: int, lease_seconds: float
-) -> list[Taken]:
-    """Take what is due, of each endpoint in turn, until the lease ends; a dead process's too once its lease is over.
-
-    Losing this mark in a crash only means to send again, so that the commit need not wait for the disk.
-    """
-    await connection.execute(sa.text("set local synchronous_commit = off"))
-    due = _due_of_endpoint(now, per_endpoint)
-    in_turn = sa.func.row_number().over(partition_by=due.c.endpoint_id, order_by=(due.c.due_at, due.c.position))
-    chosen = (
-        sa.select(due.c.id, endpoints.c.url)
-        .select_from(endpoints.join(due, sa.true()))
-        .where(endpoints.c.enabled, sa.or_(endpoints.c.paused_until.is_(None), endpoints.c.paused_until <= now))
-        .order_by(in_turn)
-        .limit(most)
-        .cte("chosen")
-    )
-    lease = new_id()
-    statement = (
-        sa.update(deliveries)
-        .where(deliveries.c.id == chosen.c.id)
-        .values(taken_until=DATABASE_NOW + sa.text(f"interval '{lease_seconds} seconds'"), taken_by=lease)
-        .returning(deliveries, chosen.c.url)
-    )
-    rows = sorted(await connection.execute(statement), key=lambda row: (row.due_at, row.position))
-    names = ("id", "endpoint_id", "event_id", "request_id", "type", "attempts", "tries", "url")
-    return [Taken(**{name: getattr(row, name) for name in names}, lease=lease) for row in rows]
-
-
-def _due_of_endpoint(now: datetime, per_endpoint: int) -> sa.FromClause:
+def _due_of_endpoint() -> sa.FromClause:
     """What may be sent now to the endpoint of the outer query.
 
     Nothing of a request while an earlier fact of it is on its way or has not been tried yet.
@@ -144,65 +123,108 @@ def _due_of_endpoint(now: datetime, per_endpoint: int) -> sa.FromClause:
         .where(
             deliveries.c.endpoint_id == endpoints.c.id,
             PENDING,
-            deliveries.c.due_at <= now,
+            deliveries.c.due_at > sa.text("'-infinity'"),  # the condition of the index
+            deliveries.c.due_at <= NOW,
             sa.or_(deliveries.c.taken_until.is_(None), deliveries.c.taken_until <= DATABASE_NOW),
             ~waits,
         )
         .order_by(deliveries.c.due_at, deliveries.c.position)
-        .limit(sa.func.greatest(per_endpoint - under_way, 0))
+        .limit(sa.func.greatest(sa.bindparam("per_endpoint", type_=sa.Integer) - under_way, 0))
         .with_for_update(skip_locked=True)
         .correlate(endpoints)
         .lateral("due")
     )
 
 
+def _take() -> sa.Executable:
+    """Of each endpoint in turn."""
+    due = _due_of_endpoint()
+    in_turn = sa.func.row_number().over(partition_by=due.c.endpoint_id, order_by=(due.c.due_at, due.c.position))
+    chosen = (
+        sa.select(due.c.id, endpoints.c.url)
+        .select_from(endpoints.join(due, sa.true()))
+        .where(endpoints.c.enabled, sa.or_(endpoints.c.paused_until.is_(None), endpoints.c.paused_until <= NOW))
+        .order_by(in_turn)
+        .limit(sa.bindparam("most", type_=sa.Integer))
+        .cte("chosen")
+    )
+    until = DATABASE_NOW + sa.bindparam("lease_for", type_=sa.Interval)
+    return (
+        sa.update(deliveries)
+        .where(deliveries.c.id == chosen.c.id)
+        .values(taken_until=until, taken_by=sa.bindparam("lease"))
+        .returning(deliveries, chosen.c.url)
+    )
+
+
+TAKE = _take()
+
+
+async def take_due(
+    connection: Transaction, now: datetime, *, most: int, per_endpoint: int, lease_seconds: float
+) -> list[Taken]:
+    """Take what is due, of each endpoint in turn, until the lease ends; a dead process's too once its lease is over.
+
+    Losing this mark in a crash only means to send again, so that the commit need not wait for the disk.
+    """
+    await connection.execute(sa.text("set local synchronous_commit = off"))
+    lease = new_id()
+    values = {"now": now, "most": most, "per_endpoint": per_endpoint, "lease": lease}
+    taken = await connection.execute(TAKE, values | {"lease_for": timedelta(seconds=lease_seconds)})
+    rows = sorted(taken, key=lambda row: (row.due_at, row.position))
+    names = ("id", "endpoint_id", "event_id", "request_id", "type", "attempts", "tries", "url")
+    return [Taken(**{name: getattr(row, name) for name in names}, lease=lease) for row in rows]
+
+
 async def still_ours(connection: Transaction, taken: Sequence[Taken]) -> set[tuple[UUID, UUID]]:
     """Which of these nobody else has taken since, locked: ids with leases."""
     rows = await connection.execute(
         sa.select(deliveries.c.id, deliveries.c.taken_by)
-        .where(deliveries.c.id.in_([delivery.id for delivery in taken]))
+        .where(among(deliveries.c.id, [delivery.id for delivery in taken]))
         .order_by(deliveries.c.id)
         .with_for_update()
     )
     return {(row.id, row.taken_by) for row in rows}
 
 
+SETTLED = ("id", "state", "attempts", "tries", "due_at")
+_after = given(deliveries, *SETTLED)
+SETTLE = (
+    sa.update(deliveries)
+    .where(deliveries.c.id == _after.c.id)
+    .values({name: _after.c[name] for name in SETTLED if name != "id"} | {"taken_until": None, "taken_by": None})
+)
+ATTEMPTED = ("delivery_id", "number", "at", "duration_ms", "status_code", "error")
+ADD_ATTEMPTS = insert_given(attempts, *ATTEMPTED).on_conflict_do_nothing()
+
+
 async def settle(connection: Transaction, settled: Sequence[Settled]) -> None:
     """Save what came of attempts, and let the deliveries go."""
     if not settled:
         return
-    place = deliveries.c.id == sa.bindparam("of_id")
-    values = {
-        name: sa.bindparam(f"to_{name}", type_=deliveries.c[name].type)
-        for name in ("state", "attempts", "tries", "due_at")
-    }
-    await connection.execute(
-        sa.update(deliveries).where(place).values(values | {"taken_until": None, "taken_by": None}),
-        [
-            {
-                "of_id": one.delivery.id,
-                "to_state": one.state,
-                "to_attempts": one.delivery.attempts + 1,
-                "to_tries": one.delivery.tries + 1,
-                "to_due_at": one.due_at or one.attempt.at,
-            }
-            for one in settled
-        ],
-    )
-    await connection.execute(
-        insert(attempts).on_conflict_do_nothing(),
-        [
-            {
-                "delivery_id": one.delivery.id,
-                "number": one.delivery.attempts + 1,
-                "at": one.attempt.at,
-                "duration_ms": one.attempt.duration_ms,
-                "status_code": one.attempt.status_code,
-                "error": one.attempt.error,
-            }
-            for one in settled
-        ],
-    )
+    rows = [
+        {
+            "id": one.delivery.id,
+            "state": one.state,
+            "attempts": one.delivery.attempts + 1,
+            "tries": one.delivery.tries + 1,
+            "due_at": one.due_at or one.attempt.at,
+        }
+        for one in settled
+    ]
+    await connection.execute(SETTLE, by_column(SETTLED, rows))
+    tried = [
+        {
+            "delivery_id": one.delivery.id,
+            "number": one.delivery.attempts + 1,
+            "at": one.attempt.at,
+            "duration_ms": one.attempt.duration_ms,
+            "status_code": one.attempt.status_code,
+            "error": one.attempt.error,
+        }
+        for one in settled
+    ]
+    await connection.execute(ADD_ATTEMPTS, by_column(ATTEMPTED, tried))
 
 
 async def bring_forward(connection: Transaction, endpoint_ids: Collection[UUID]) -> None:
@@ -266,7 +288,7 @@ async def list_facts_between(
         query = query.where(
             sa.exists().where(
                 cases.c.request_id == facts.c.request_id,
-                cases.c.state["organisations"].contains([endpoint.organisation]),
+                sa.cast(cases.c.state, JSONB)["organisations"].contains([endpoint.organisation]),
             )
         )
     return [as_fact(row) for row in await connection.execute(query)]

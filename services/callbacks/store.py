@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from services.callbacks.model import PROVIDER_ID, Endpoint, KeptFact
 from services.callbacks.notices import Case, Said
 from shared.database import Transaction, new_metadata
+from shared.rows import JsonText, among, by_column, insert_given, upsert_given
 
 metadata = new_metadata()
 At = sa.DateTime(timezone=True)
@@ -31,7 +32,7 @@ cases = sa.Table(
     sa.Column("request_id", Id, primary_key=True),
     sa.Column("merged_into", Id, index=True),
     sa.Column("changed_at", At, nullable=False, index=True),
-    sa.Column("state", JSONB, nullable=False),
+    sa.Column("state", JsonText, nullable=False),
 )
 
 facts = sa.Table(
@@ -90,7 +91,15 @@ deliveries = sa.Table(
     sa.Column("taken_until", At),
     sa.Column("taken_by", Id),
     sa.UniqueConstraint("endpoint_id", "event_id"),
-    sa.Index("ix_deliveries_due", "endpoint_id", "due_at", "position", postgresql_where=sa.text("state = 'pending'")),
+    # Half of its condition is always true. It says that the index serves questions about due_at, and no others: before
+    # there are statistics the planner would read it from end to end to see whether a request has an earlier delivery.
+    sa.Index(
+        "ix_deliveries_due",
+        "endpoint_id",
+        "due_at",
+        "position",
+        postgresql_where=sa.text("state = 'pending' and due_at > '-infinity'"),
+    ),
     sa.Index(
         "ix_deliveries_order", "endpoint_id", "request_id", "number", postgresql_where=sa.text("state = 'pending'")
     ),
@@ -159,18 +168,18 @@ async def load_cases(connection: Transaction, ids: Collection[UUID]) -> tuple[di
     """The known ones of these requests and those merged into them; and into which each merged one was."""
     rows = await connection.execute(
         sa.select(cases.c.request_id, cases.c.merged_into, cases.c.state).where(
-            cases.c.request_id.in_(ids) | cases.c.merged_into.in_(ids)
+            among(cases.c.request_id, ids) | among(cases.c.merged_into, ids)
         )
     )
     found = rows.all()
     merged = {row.request_id: row.merged_into for row in found if row.merged_into}
-    return {row.request_id: CASE.validate_python(row.state) for row in found}, merged
+    return {row.request_id: CASE.validate_json(row.state) for row in found}, merged
 
 
 async def find_case(connection: Transaction, request_id: UUID) -> Case | None:
     """What is known of a request, if anything."""
     row = (await connection.execute(sa.select(cases.c.state).where(cases.c.request_id == request_id))).first()
-    return CASE.validate_python(row.state) if row else None
+    return CASE.validate_json(row.state) if row else None
 
 
 async def save_cases(connection: Transaction, changed: Iterable[Case], merged: Mapping[UUID, UUID]) -> None:
@@ -180,19 +189,16 @@ async def save_cases(connection: Transaction, changed: Iterable[Case], merged: M
             "request_id": case.request_id,
             "merged_into": merged.get(case.request_id),
             "changed_at": case.life.changed_at,
-            "state": CASE.dump_python(case, mode="json"),
+            "state": CASE.dump_json(case).decode(),
         }
         for case in sorted(changed, key=lambda case: case.request_id)
     ]
     if rows:
-        new = insert(cases)
-        columns = ("merged_into", "changed_at", "state")
-        await connection.execute(
-            new.on_conflict_do_update(
-                index_elements=["request_id"], set_={name: new.excluded[name] for name in columns}
-            ),
-            rows,
-        )
+        await connection.execute(SAVE_CASES, by_column(CASE_COLUMNS, rows))
+
+
+CASE_COLUMNS = tuple(cases.c.keys())
+SAVE_CASES = upsert_given(cases, *CASE_COLUMNS, key=("request_id",))
 
 
 # Facts
@@ -202,9 +208,10 @@ async def add_facts(connection: Transaction, kept: Sequence[KeptFact], now: date
     """Keep facts for sending and for replay."""
     if kept:
         rows = [{column.name: getattr(fact, column.name) for column in FACT_COLUMNS} for fact in kept]
-        await connection.execute(insert(facts).on_conflict_do_nothing(), [row | {"taken_at": now} for row in rows])
+        await connection.execute(ADD_FACTS, by_column(facts.c.keys(), [row | {"taken_at": now} for row in rows]))
 
 
+ADD_FACTS = insert_given(facts, *facts.c.keys()).on_conflict_do_nothing()
 FACT_COLUMNS = [column for column in facts.c if column.name != "taken_at"]
 
 
@@ -218,14 +225,16 @@ async def list_facts(connection: Transaction, request_ids: Collection[UUID]) -> 
     if not request_ids:
         return []
     rows = await connection.execute(
-        sa.select(*FACT_COLUMNS).where(facts.c.request_id.in_(request_ids)).order_by(facts.c.request_id, facts.c.number)
+        sa.select(*FACT_COLUMNS)
+        .where(among(facts.c.request_id, request_ids))
+        .order_by(facts.c.request_id, facts.c.number)
     )
     return [as_fact(row) for row in rows]
 
 
 async def load_facts(connection: Transaction, event_ids: Collection[UUID]) -> dict[UUID, KeptFact]:
     """The facts with these ids, as far as they are still kept."""
-    rows = await connection.execute(sa.select(*FACT_COLUMNS).where(facts.c.event_id.in_(event_ids)))
+    rows = await connection.execute(sa.select(*FACT_COLUMNS).where(among(facts.c.event_id, event_ids)))
     return {row.event_id: as_fact(row) for row in rows}
 
 
@@ -268,7 +277,7 @@ async def find_endpoint(connection: Transaction, endpoint_id: UUID, *, lock: boo
 
 async def lock_endpoints(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Endpoint]:
     """These endpoints as far as they exist, locked in one order."""
-    query = sa.select(*ENDPOINT_COLUMNS).where(endpoints.c.id.in_(ids)).order_by(endpoints.c.id).with_for_update()
+    query = sa.select(*ENDPOINT_COLUMNS).where(among(endpoints.c.id, ids)).order_by(endpoints.c.id).with_for_update()
     return {row.id: as_endpoint(row) for row in await connection.execute(query)}
 
 
@@ -294,7 +303,7 @@ async def find_secrets(connection: Transaction, endpoint_id: UUID) -> Any:
 async def load_secrets(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Any]:
     """For each of these endpoints the row with its sealed secrets."""
     query = sa.select(endpoints.c.id, endpoints.c.secret, endpoints.c.old_secret, endpoints.c.old_secret_until)
-    return {row.id: row for row in await connection.execute(query.where(endpoints.c.id.in_(ids)))}
+    return {row.id: row for row in await connection.execute(query.where(among(endpoints.c.id, ids)))}
 
 
 async def delete_endpoint(connection: Transaction, endpoint_id: UUID) -> None:
@@ -309,12 +318,16 @@ async def delete_endpoint(connection: Transaction, endpoint_id: UUID) -> None:
 async def add_notices(connection: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add notices; rows as the table has them."""
     if rows:
-        await connection.execute(sa.insert(notices), [dict(row) for row in rows])
+        await connection.execute(ADD_NOTICES, by_column(NOTICE_COLUMNS, rows))
+
+
+NOTICE_COLUMNS = tuple(column.name for column in notices.c if column.name != "position")
+ADD_NOTICES = insert_given(notices, *NOTICE_COLUMNS)
 
 
 async def load_notices(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Mapping[str, Any]]:
     """The notices with these ids, as rows by column."""
-    rows = await connection.execute(sa.select(notices).where(notices.c.id.in_(ids)))
+    rows = await connection.execute(sa.select(notices).where(among(notices.c.id, ids)))
     return {row["id"]: dict(row) for row in rows.mappings()}
 
 
@@ -360,7 +373,7 @@ async def forget_before(connection: Transaction, before: datetime, most: int) ->
         deliveries: deliveries.c.created_at < before,
         attempts: attempts.c.at < before,
         notices: notices.c.created_at < before,
-        cases: (cases.c.changed_at < before) & (cases.c.state["life"]["status"].astext == "archived"),
+        cases: (cases.c.changed_at < before) & (sa.cast(cases.c.state, JSONB)["life"]["status"].astext == "archived"),
     }
     counts = []
     for table, is_old in over.items():

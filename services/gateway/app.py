@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from services.gateway import api, keys, store
 from services.gateway.documents import Documents
 from services.gateway.front import Front
-from services.gateway.handlers import Views
+from services.gateway.handlers import HANDLES, Views
 from services.gateway.hub import Hub
 from services.gateway.identity import Callers, credentials
 from services.gateway.limits import Limits
@@ -70,6 +70,7 @@ def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str
         migrations=Path(__file__).parent / "migrations",
         topics=TOPICS,
         take=Views(hub).take,
+        handles=HANDLES,
         background=[tell],
     )
     limits = Limits(settings)

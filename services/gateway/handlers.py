@@ -6,12 +6,20 @@ from uuid import UUID
 from services.gateway import store
 from services.gateway.hub import Hub
 from services.gateway.model import View, advance
-from shared.contracts import Event, Fact
+from shared.contracts import FACTS, Event, Fact, requests
 from shared.contracts.directory import AreaRecorded, OrganisationRecorded
 from shared.contracts.requests import RequestFact
 from shared.contracts.texts import TextErased, TextRecorded
 from shared.database import Transaction
 from shared.messaging.work import Work
+
+HANDLES: tuple[type[Fact], ...] = (
+    *(fact for fact in FACTS.values() if fact.TOPIC == requests.TOPIC),
+    TextRecorded,
+    TextErased,
+    AreaRecorded,
+    OrganisationRecorded,
+)
 
 
 class Views:

@@ -8,8 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.gateway.model import View, next_due
 from shared.contracts import TOPICS, Event, Fact
@@ -20,26 +19,13 @@ from shared.database import Transaction, new_metadata
 from shared.identity import Kind, Principal
 from shared.messaging.tables import histories
 from shared.messaging.work import Seen
+from shared.rows import JsonText, among, by_column, insert_given, upsert_given
 
 metadata = new_metadata()
 At = sa.DateTime(timezone=True)
 Id = sa.Uuid
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """Where nothing is owed: sorts behind everything that is."""
-
-
-class Json(UserDefinedType[str]):
-    """A JSON document that goes in and out as text: pydantic reads and writes it, nobody else needs to."""
-
-    cache_ok: bool | None = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        """The column's type."""
-        return "JSONB"
-
-    def column_expression(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-        """Read as text: the driver would make objects of it, only for pydantic to make others of those."""
-        return sa.cast(column, sa.Text)
 
 
 principals = sa.Table(
@@ -69,7 +55,7 @@ requests = sa.Table(
     sa.Column("received_at", At, nullable=False),
     sa.Column("area", sa.Text),
     sa.Column("handling", ARRAY(sa.Text), nullable=False),
-    sa.Column("body", Json, nullable=False),
+    sa.Column("body", JsonText, nullable=False),
 )
 sa.Index(
     "ix_requests_queue",
@@ -95,7 +81,7 @@ timeline = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("at", At, nullable=False),
     sa.Column("text_id", Id),
-    sa.Column("fact", Json, nullable=False),
+    sa.Column("fact", JsonText, nullable=False),
 )
 
 texts = sa.Table(
@@ -130,15 +116,10 @@ class Entry:
     text: str | None
 
 
-def _among(column: sa.Column[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
-    """One statement for any number of values, so that it is prepared once."""
-    return column == sa.any_(sa.cast(sorted(set(values)), ARRAY(column.type)))
-
-
 async def load_views(connection: Transaction, ids: Iterable[UUID]) -> dict[UUID, View]:
     """The views of those of the requests that have one, kept from others until the transaction ends."""
     rows = await connection.execute(
-        sa.select(requests.c.id, requests.c.body).where(_among(requests.c.id, ids)).with_for_update()
+        sa.select(requests.c.id, requests.c.body).where(among(requests.c.id, ids)).with_for_update()
     )
     return {row.id: VIEWS.validate_json(row.body) for row in rows}
 
@@ -161,9 +142,11 @@ async def _find(connection: Transaction, condition: sa.ColumnElement[bool]) -> V
 async def save_views(connection: Transaction, views: Iterable[View]) -> None:
     """Write views, new or changed."""
     rows = [_row(view) for view in views]
-    new = insert(requests)
-    changed = {name: new.excluded[name] for name in rows[0] if name not in {"id", "receipt", "received_at"}}
-    await connection.execute(new.on_conflict_do_update(index_elements=["id"], set_=changed), rows)
+    await connection.execute(SAVE_VIEWS, by_column(VIEW_COLUMNS, rows))
+
+
+VIEW_COLUMNS = tuple(requests.c.keys())
+SAVE_VIEWS = upsert_given(requests, *VIEW_COLUMNS, key=("id",), keep=("receipt", "received_at"))
 
 
 def _row(view: View) -> dict[str, Any]:
@@ -196,7 +179,10 @@ async def add_entries(connection: Transaction, entries: Sequence[tuple[UUID, int
         }
         for request_id, number, at, event in entries
     ]
-    await connection.execute(sa.insert(timeline), rows)
+    await connection.execute(ADD_ENTRIES, by_column(timeline.c.keys(), rows))
+
+
+ADD_ENTRIES = insert_given(timeline, *timeline.c.keys())
 
 
 async def list_entries(connection: Transaction, request_id: UUID, after: int = 0) -> list[Entry]:
@@ -212,33 +198,33 @@ async def list_entries(connection: Transaction, request_id: UUID, after: int = 0
 
 async def save_texts(connection: Transaction, recorded: Mapping[UUID, TextRecorded]) -> None:
     """Keep texts by their id; the newest replaces the older."""
-    new = insert(texts)
-    await connection.execute(
-        new.on_conflict_do_update(index_elements=["id"], set_={"text": new.excluded.text}),
-        [
-            {"id": text_id, "request_id": text.request_id, "kind": text.kind.value, "text": text.text}
-            for text_id, text in sorted(recorded.items())
-        ],
-    )
+    rows = [
+        {"id": text_id, "request_id": text.request_id, "kind": text.kind.value, "text": text.text}
+        for text_id, text in sorted(recorded.items())
+    ]
+    await connection.execute(SAVE_TEXTS, by_column(texts.c.keys(), rows))
+
+
+SAVE_TEXTS = upsert_given(texts, *texts.c.keys(), key=("id",), keep=("request_id", "kind"))
 
 
 async def remove_texts(connection: Transaction, ids: Iterable[UUID]) -> None:
     """Forget texts whose retention is over."""
-    await connection.execute(sa.delete(texts).where(_among(texts.c.id, ids)))
+    await connection.execute(sa.delete(texts).where(among(texts.c.id, ids)))
 
 
 async def save_names(connection: Transaction, named: Mapping[str, Named]) -> None:
     """Keep the names of organisations and areas."""
-    new = insert(names)
-    await connection.execute(
-        new.on_conflict_do_update(index_elements=["id"], set_={"zh": new.excluded.zh, "en": new.excluded.en}),
-        [{"id": name_id, "zh": name.zh, "en": name.en} for name_id, name in sorted(named.items())],
-    )
+    rows = [{"id": name_id, "zh": name.zh, "en": name.en} for name_id, name in sorted(named.items())]
+    await connection.execute(SAVE_NAMES, by_column(names.c.keys(), rows))
+
+
+SAVE_NAMES = upsert_given(names, *names.c.keys(), key=("id",))
 
 
 async def load_names(connection: Transaction, ids: Iterable[str]) -> dict[str, Named]:
     """The names of those of the organisations and areas that are known."""
-    rows = await connection.execute(sa.select(names).where(_among(names.c.id, ids)))
+    rows = await connection.execute(sa.select(names).where(among(names.c.id, ids)))
     return {row.id: Named(zh=row.zh, en=row.en) for row in rows}
 
 
@@ -247,9 +233,9 @@ async def has_seen(connection: Transaction, marks: Sequence[Seen]) -> bool:
     rows = await connection.execute(
         sa.select(histories.c.source, histories.c.key, sa.func.max(histories.c.last_sequence))
         .where(
-            _among(histories.c.topic, TOPICS),
-            _among(histories.c.key, (mark.subject for mark in marks)),
-            _among(histories.c.source, (mark.source for mark in marks)),
+            among(histories.c.topic, TOPICS),
+            among(histories.c.key, (mark.subject for mark in marks)),
+            among(histories.c.source, (mark.source for mark in marks)),
         )
         .group_by(histories.c.source, histories.c.key)
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.contracts import callbacks, directory, operations, requests, texts
-from shared.contracts.envelope import CONTENT_TYPE, SPECVERSION, Event, Fact, Record
+from shared.contracts.envelope import CONTENT_TYPE, SPECVERSION, Arrival, Event, Fact, NotAnEvent, Record
 
 TOPICS = (requests.TOPIC, texts.TOPIC, directory.TOPIC, callbacks.TOPIC, operations.TOPIC)
 COMPACTED = frozenset({texts.TOPIC, directory.TOPIC})
@@ -22,10 +22,6 @@ def _leaves(kind: type[Fact]) -> Iterator[type[Fact]]:
 
 FACTS: dict[str, type[Fact]] = {fact.TYPE: fact for fact in _leaves(Fact)}
 """Each CloudEvents type with its model."""
-
-
-class NotAnEvent(ValueError):
-    """A record that does not carry the CloudEvents attributes we need."""
 
 
 def encode(event: Event[Fact]) -> Record:
@@ -76,6 +72,7 @@ __all__ = [
     "COMPACTED",
     "FACTS",
     "TOPICS",
+    "Arrival",
     "Event",
     "Fact",
     "NotAnEvent",

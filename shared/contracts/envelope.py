@@ -34,6 +34,43 @@ class Record:
     value: bytes | None
 
 
+class NotAnEvent(ValueError):
+    """A record that does not carry the CloudEvents attributes we need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record that carries an event, by its attributes; its data is not read yet."""
+
+    record: Record
+    type: str
+    source: str
+    subject: str
+    sequence: int
+
+    @classmethod
+    def of(cls, record: Record) -> "Arrival":
+        """Raises NotAnEvent where an attribute is missing or malformed."""
+        headers = record.headers
+        try:
+            source = headers["ce_source"].removeprefix("/heed/")
+            return cls(record, headers["ce_type"], source, headers["ce_subject"], int(headers["ce_sequence"]))
+        except KeyError as missing:
+            raise NotAnEvent(f"the record has no header {missing}") from missing
+        except ValueError as malformed:
+            raise NotAnEvent("the record's ce_sequence is no number") from malformed
+
+    @property
+    def topic(self) -> str:
+        """The topic it came on."""
+        return self.record.topic
+
+    @property
+    def key(self) -> str:
+        """The key under which its source numbers its facts."""
+        return self.record.key
+
+
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
 

@@ -96,16 +96,16 @@ def fold(life: Life, event: Event[Fact]) -> Life:
 def advance(life: Life, fact: Fact, at: datetime) -> Life:
     """The life after one more fact; its time is the later of its own and the one before."""
     at = max(at, life.changed_at)
-    life = replace(life, changed_at=at)
+    changes: dict[str, Any] = {"changed_at": at}
     if isinstance(fact, r.RequestTriaged):
-        life = replace(life, category=fact.category, colour=fact.colour, deadline=fact.deadline)
+        changes |= {"category": fact.category, "colour": fact.colour, "deadline": fact.deadline}
     elif isinstance(fact, r.TaskFulfilled) and fact.role is Role.LEAD and life.fulfil_by is not None:
-        return replace(life, fulfil_by=None, holder=Holder(HolderKind.SERVICE, "followup", at))
-    if not applies(life, fact):
-        return life
-    status = TRANSITIONS[type(fact)][1]
-    life = replace(life, status=status, holder=_holder(life, status, fact, at), fulfil_by=None)
-    return replace(life, **_beside(life, fact))
+        changes |= {"fulfil_by": None, "holder": Holder(HolderKind.SERVICE, "followup", at)}
+    if applies(life, fact):
+        status = TRANSITIONS[type(fact)][1]
+        changes |= {"status": status, "holder": _holder(life, status, fact, at), "fulfil_by": None}
+        changes |= _beside(life, fact)
+    return replace(life, **changes)
 
 
 def _beside(life: Life, fact: Fact) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 In one transaction: how far was read, which facts are known, what the service makes of them, what it states.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 import structlog
 
 from shared.bus import Bus, Delivered, Partition
-from shared.contracts import Event, Fact, Record, decode
+from shared.contracts import Arrival, Event, Fact, Record, decode
 from shared.contracts.operations import AlarmRaised
 from shared.contracts.vocabulary import AlarmKind
 from shared.database import Database, Transaction
@@ -34,12 +34,14 @@ class Consumer:
         positions: Positions,
         now: Callable[[], datetime],
         take: Take,
+        handles: Collection[type[Fact]],
         topics: Sequence[str],
         batch_events: int,
     ) -> None:
-        """`take` handles a batch in the transaction it is given."""
+        """`take` handles the facts in `handles`, in the transaction it is given; of others only the number is kept."""
         self._name, self._database, self._bus, self._positions = name, database, bus, positions
         self._now, self._take, self._topics, self._batch_events = now, take, topics, batch_events
+        self._types = frozenset(fact.TYPE for fact in handles)
         self._partitions: list[Partition] = []
         self._claimed_at = -1e9
 
@@ -75,14 +77,14 @@ class Consumer:
         return done
 
     async def _together(self, to: dict[Partition, int], records: Sequence[Record]) -> Work:
-        events = [event for record in records if (event := decode(record))]
+        arrivals = [Arrival.of(record) for record in records]
         async with self._database.transaction() as connection:
             await self._positions.advance(connection, to)
             work = Work(connection, self._now(), self._name)
-            blocked = await parking.subjects_parked(connection, sorted({e.subject for e in events}))
+            blocked = await parking.subjects_parked(connection, sorted({a.subject for a in arrivals}))
             if blocked:
                 raise _NotTogether
-            await self._apply(work, events)
+            await self._apply(work, arrivals)
             await work.flush()
         return work
 
@@ -99,10 +101,8 @@ class Consumer:
         work = Work(connection, self._now(), self._name)
         try:
             async with connection.begin_nested():
-                event = decode(record)
-                if event:
-                    await self._apply(work, [event])
-                    await work.flush()
+                await self._apply(work, [Arrival.of(record)])
+                await work.flush()
         except Exception as error:
             if is_transient(error):
                 raise
@@ -116,17 +116,18 @@ class Consumer:
         await work.flush()
         return work
 
-    async def _apply(self, work: Work, events: Sequence[Event[Fact]]) -> None:
-        fresh = await take_in(work.connection, events)
-        for event in fresh.gaps:
-            log.error("sequence_gap", service=self._name, source=event.source, event_type=event.type)
-            work.state(AlarmRaised(service=self._name, kind=AlarmKind.SEQUENCE_GAP), event.subject)
-        if fresh.events:
-            await self._take(work, fresh.events)
+    async def _apply(self, work: Work, arrivals: Sequence[Arrival]) -> None:
+        fresh = await take_in(work.connection, arrivals)
+        for late in fresh.gaps:
+            log.error("sequence_gap", service=self._name, source=late.source, event_type=late.type)
+            work.state(AlarmRaised(service=self._name, kind=AlarmKind.SEQUENCE_GAP), late.subject)
+        handled = (decode(arrival.record) for arrival in fresh.arrivals if arrival.type in self._types)
+        if events := [event for event in handled if event]:
+            await self._take(work, events)
 
-    async def retry(self, work: Work, events: Sequence[Event[Fact]]) -> None:
-        """Handle events that come out of the parking place."""
-        await self._apply(work, events)
+    async def retry(self, work: Work, records: Sequence[Record]) -> None:
+        """Handle records that come out of the parking place."""
+        await self._apply(work, [Arrival.of(record) for record in records])
 
 
 class _NotTogether(Exception):

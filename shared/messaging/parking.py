@@ -7,8 +7,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import ValidationError
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from shared.contracts import Event, Fact, NotAnEvent, Record, decode
+from shared.contracts import NotAnEvent, Record
 from shared.contracts.operations import EventDropped, EventParked, EventRetried
 from shared.database import Transaction
 from shared.ids import new_id
@@ -16,6 +17,11 @@ from shared.messaging.tables import parked
 from shared.messaging.work import Work
 from shared.problems import NotFound
 
+PARKED_AMONG = (
+    sa.select(parked.c.subject)
+    .where(parked.c.subject == sa.any_(sa.bindparam("subjects", type_=ARRAY(sa.Text))))
+    .distinct()
+)
 UNREADABLE = (NotAnEvent, ValidationError, ValueError)
 
 
@@ -28,7 +34,7 @@ async def subjects_parked(connection: Transaction, subjects: Sequence[str]) -> f
     """Those of the subjects behind which events must queue."""
     if not subjects:
         return frozenset()
-    rows = await connection.execute(sa.select(parked.c.subject).where(parked.c.subject.in_(subjects)).distinct())
+    rows = await connection.execute(PARKED_AMONG, {"subjects": list(subjects)})
     return frozenset(rows.scalars())
 
 
@@ -86,10 +92,10 @@ async def list_parked(connection: Transaction) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
-async def take_out(work: Work, event_id: UUID, *, drop: bool) -> list[Event[Fact]]:
+async def take_out(work: Work, event_id: UUID, *, drop: bool) -> list[Record]:
     """Remove the subject's queue from the parking place: to be handled again in this transaction, in order.
 
-    With `drop`, the named event is left out. Raises NotFound; pydantic.ValidationError where it still can't be read.
+    With `drop`, the named event is left out. Raises NotFound.
     """
     subject = (await work.connection.execute(sa.select(parked.c.subject).where(parked.c.event_id == event_id))).scalar()
     if subject is None:
@@ -100,16 +106,14 @@ async def take_out(work: Work, event_id: UUID, *, drop: bool) -> list[Event[Fact
         )
     ).all()
     await work.connection.execute(sa.delete(parked).where(parked.c.subject == subject))
-    events = []
+    records = []
     for row in rows:
         dropped = drop and row.event_id == event_id
         said = EventDropped if dropped else EventRetried
         work.state(said(service=work.source, event_id=row.event_id), subject)
         if not dropped:
-            event = decode(Record(topic=row.topic, key=row.key, headers=row.headers, value=row.payload))
-            if event is not None:
-                events.append(event)
-    return events
+            records.append(Record(topic=row.topic, key=row.key, headers=row.headers, value=row.payload))
+    return records
 
 
 async def oldest_parked_at(connection: Transaction) -> tuple[int, datetime | None]:

@@ -9,6 +9,21 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.bus import Partition
 from shared.database import Database, Transaction
 from shared.messaging.tables import positions
+from shared.rows import by_column, given
+
+TO = ("topic", "number", "position", "epoch")
+_to = given(positions, *TO)
+ADVANCE = (
+    sa.update(positions)
+    .where(
+        positions.c.topic == _to.c.topic,
+        positions.c.number == _to.c.number,
+        positions.c.epoch == _to.c.epoch,
+        positions.c.owner == sa.bindparam("of_owner"),
+    )
+    .values(position=_to.c.position, expires_at=sa.func.now() + sa.bindparam("lease", type_=sa.Interval))
+    .returning(positions.c.topic, positions.c.number)
+)
 
 
 class StaleLease(Exception):
@@ -68,28 +83,12 @@ class Positions:
         held = sorted((partition, position) for partition, position in to.items() if partition in self._epochs)
         if not held:
             return set()
-        new = (
-            sa.func.unnest(
-                sa.cast([p.topic for p, _ in held], sa.ARRAY(sa.Text)),
-                sa.cast([p.number for p, _ in held], sa.ARRAY(sa.Integer)),
-                sa.cast([position for _, position in held], sa.ARRAY(sa.BigInteger)),
-                sa.cast([self._epochs[p] for p, _ in held], sa.ARRAY(sa.BigInteger)),
-            )
-            .table_valued("topic", "number", "position", "epoch")
-            .render_derived("new")
-        )
-        rows = await connection.execute(
-            sa.update(positions)
-            .where(
-                positions.c.topic == new.c.topic,
-                positions.c.number == new.c.number,
-                positions.c.epoch == new.c.epoch,
-                positions.c.owner == self._owner,
-            )
-            .values(position=new.c.position, expires_at=sa.func.now() + self._lease)
-            .returning(positions.c.topic, positions.c.number)
-        )
-        return {Partition(row.topic, row.number) for row in rows}
+        rows = [
+            {"topic": p.topic, "number": p.number, "position": position, "epoch": self._epochs[p]}
+            for p, position in held
+        ]
+        found = await connection.execute(ADVANCE, by_column(TO, rows) | {"of_owner": self._owner, "lease": self._lease})
+        return {Partition(row.topic, row.number) for row in found}
 
     async def release(self) -> None:
         """Let others read on at once."""

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.bus import Bus
 from shared.contracts import Record
@@ -13,6 +14,8 @@ from shared.messaging.tables import outbox
 
 BATCH = 1000
 LEASE = "relay"
+FIRST = sa.select(outbox).order_by(outbox.c.position).limit(BATCH)
+DELETE = sa.delete(outbox).where(outbox.c.position == sa.any_(sa.bindparam("positions", type_=ARRAY(sa.BigInteger))))
 
 
 class Relay:
@@ -44,13 +47,13 @@ class Relay:
     async def relay_once(self) -> int:
         """Publish one batch; how many rows that was."""
         async with self._database.transaction() as connection:
-            rows = (await connection.execute(sa.select(outbox).order_by(outbox.c.position).limit(BATCH))).all()
+            rows = (await connection.execute(FIRST)).all()
         if rows:
             await self._bus.publish(
                 [Record(topic=r.aggregatetype, key=r.aggregateid, headers=r.headers, value=r.payload) for r in rows]
             )
             async with self._database.transaction() as connection:
-                await connection.execute(sa.delete(outbox).where(outbox.c.position.in_([r.position for r in rows])))
+                await connection.execute(DELETE, {"positions": [r.position for r in rows]})
         return len(rows)
 
     async def release(self) -> None:

@@ -9,12 +9,27 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from shared.contracts import Event, Fact, encode
 from shared.database import Transaction
 from shared.ids import new_id
 from shared.messaging.tables import outbox, statements, timers
+from shared.rows import among, by_column, given, insert_given, upsert_given
+
+OUTBOX_COLUMNS = ("id", "aggregatetype", "aggregateid", "type", "headers", "payload")
+ADD_FACTS = insert_given(outbox, *OUTBOX_COLUMNS)
+
+STATEMENT_COLUMNS = ("topic", "key", "last_sequence")
+_taken = insert_given(statements, *STATEMENT_COLUMNS)
+RESERVE = _taken.on_conflict_do_update(
+    index_elements=["topic", "key"],
+    set_={"last_sequence": statements.c.last_sequence + _taken.excluded.last_sequence},
+).returning(statements.c.topic, statements.c.key, statements.c.last_sequence)
+
+TIMER_COLUMNS = ("key", "kind", "due_at", "data")
+SET_TIMERS = upsert_given(timers, *TIMER_COLUMNS, key=("key", "kind"))
+_gone = given(timers, "key", "kind")
+CANCEL_TIMERS = sa.delete(timers).where(timers.c.key == _gone.c.key, timers.c.kind == _gone.c.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,35 +147,25 @@ class Work:
             )
             if stated.key == stated.subject:
                 self.seen.append(Seen(self.source, stated.subject, number[at]))
-        await self.connection.execute(sa.insert(outbox), rows)
+        await self.connection.execute(ADD_FACTS, by_column(OUTBOX_COLUMNS, rows))
         self._stated.clear()
 
     async def _reserve(self, counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
         """Take the next numbers of each history; always in one order, so that no two transactions block each other."""
         rows = [{"topic": topic, "key": key, "last_sequence": n} for (topic, key), n in sorted(counts.items())]
-        taken = insert(statements)
-        statement = taken.on_conflict_do_update(
-            index_elements=["topic", "key"],
-            set_={"last_sequence": statements.c.last_sequence + taken.excluded.last_sequence},
-        ).returning(statements.c.topic, statements.c.key, statements.c.last_sequence)
-        result = await self.connection.execute(statement, rows)
+        result = await self.connection.execute(RESERVE, by_column(STATEMENT_COLUMNS, rows))
         return {(topic, key): last - counts[topic, key] for topic, key, last in result}
 
     async def _write_timers(self) -> None:
-        gone = [key for key, timer in self._timers.items() if timer is None]
+        gone = [{"key": key, "kind": kind} for (key, kind), timer in self._timers.items() if timer is None]
         if self._cancelled_keys:
-            await self.connection.execute(sa.delete(timers).where(timers.c.key.in_(sorted(self._cancelled_keys))))
+            await self.connection.execute(sa.delete(timers).where(among(timers.c.key, sorted(self._cancelled_keys))))
         if gone:
-            await self.connection.execute(sa.delete(timers).where(sa.tuple_(timers.c.key, timers.c.kind).in_(gone)))
+            await self.connection.execute(CANCEL_TIMERS, by_column(("key", "kind"), gone))
         due = sorted((t for t in self._timers.values() if t), key=lambda t: (t.key, t.kind))
         if due:
-            new = insert(timers)
-            await self.connection.execute(
-                new.on_conflict_do_update(
-                    index_elements=["key", "kind"], set_={"due_at": new.excluded.due_at, "data": new.excluded.data}
-                ),
-                [{"key": t.key, "kind": t.kind, "due_at": t.due_at, "data": t.data} for t in due],
-            )
+            rows = [{"key": t.key, "kind": t.kind, "due_at": t.due_at, "data": t.data} for t in due]
+            await self.connection.execute(SET_TIMERS, by_column(TIMER_COLUMNS, rows))
             self.next_timer_at = min(t.due_at for t in due)
         self._timers.clear()
         self._cancelled_keys.clear()

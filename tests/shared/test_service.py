@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -58,6 +59,17 @@ async def test_a_gap_in_a_history_raises_an_alarm_and_is_handled(harness: Harnes
     await harness.take(Builder().event(WITHDRAWN, new_id(), sequence=3))
     assert len(await words(harness)) == 1
     assert [e.fact.kind for e in await harness.stated(AlarmRaised)] == ["sequence_gap"]
+
+
+async def test_a_type_that_nobody_here_knows_leaves_no_gap(harness: Harness) -> None:
+    """A newer version may state what this one has no word for; its number counts all the same."""
+    request, build = new_id(), Builder()
+    first, second, third = (encode(build.event(WITHDRAWN, request)) for _ in range(3))
+    dreamt = {**second.headers, "ce_type": "heed.request.dreamt"}
+    await harness.take_records(first, replace(second, headers=dreamt, value=b'{"of": "rain"}'), third)
+    assert await words(harness, request) == ["heed.request.withdrawn"] * 2
+    assert not await harness.stated(AlarmRaised)
+    assert not await harness.parked()
 
 
 async def test_one_bad_event_is_parked_with_those_behind_it_and_all_others_flow(harness: Harness) -> None:

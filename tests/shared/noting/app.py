@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
 
 from shared.clock import Clock
-from shared.contracts import Event, Fact
+from shared.contracts import FACTS, Event, Fact
 from shared.contracts.requests import TOPIC, RequestArchived, RequestMerged, RequestWithdrawn
 from shared.contracts.vocabulary import WithdrawalReason
 from shared.ids import new_id
@@ -92,6 +92,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         migrations=Path(__file__).parent / "migrations",
         topics=(TOPIC,),
         take=take,
+        handles=FACTS.values(),
         fire=fire,
     )
     app = service.app(router)

@@ -110,7 +110,7 @@ def create_deliveries() -> None:
         "ix_deliveries_due",
         "deliveries",
         ["endpoint_id", "due_at", "position"],
-        postgresql_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending' and due_at > '-infinity'"),
     )
     op.create_index(
         "ix_deliveries_order",
