@@ -19,6 +19,7 @@ async def serve(settings: Settings) -> None:
     async with standalone.settings_by_service(settings) as own:
         apps = {name: build(own[name], clock) for name, build in standalone.INSIDE.items()}
         gateway = services.gateway.app.build(own["gateway"], clock, apps)
+        apps["intake"].state.service.consumer = None
         async with apps["intake"].router.lifespan_context(apps["intake"]):
             await gateway.state.service.start()
             gateway.state.service.is_ready = True

@@ -28,6 +28,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import sqrt
+from operator import add, sub
 from typing import NamedTuple
 
 from followup.model import Case
@@ -70,7 +71,7 @@ class Counts(NamedTuple):
 
     def plus(self, other: "Counts", sign: int = 1) -> "Counts":
         """The sum; the difference with `sign` -1."""
-        return Counts(*(a + sign * b for a, b in zip(self, other, strict=True)))
+        return Counts._make(map(add if sign > 0 else sub, self, other))
 
 
 NOTHING = Counts()

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -160,13 +161,7 @@ async def _tools(request: Request) -> Tools:
     return tools
 
 
-async def _file_together(request: Request) -> Grouped[Prepared, Filed]:
-    together: Grouped[Prepared, Filed] = request.app.state.file_together
-    return together
-
-
 OurTools = Annotated[Tools, Depends(_tools)]
-Together = Annotated[Grouped[Prepared, Filed], Depends(_file_together)]
 IN_STATE = responses(NotFound, Forbidden, NotInThisState, InvalidInput, IdempotencyKeyReused)
 
 
@@ -179,13 +174,13 @@ IN_STATE = responses(NotFound, Forbidden, NotInThisState, InvalidInput, Idempote
         IdempotencyKeyReused,
     ),
 )  # fmt: skip
-async def file_request(
-    body: FilingBody, caller: Caller, tools: OurTools, together: Together, key: IdempotencyKey, response: Response
-) -> Filed:
+async def file_request(body: FilingBody, request: Request, caller: Caller, key: IdempotencyKey) -> Response:
     """File a request for help. No account is needed; keep the tracking token, it opens the request."""
-    filed = await together(filing.prepare(tools, caller, body.filing()), key)
-    response.headers["location"] = f"/v1/requests/{filed.id}"
-    return filed
+    # The hottest route of all: what is at hand is taken by hand, and the answer is written without being checked again.
+    together: Grouped[Prepared, Filed] = request.app.state.file_together
+    filed = await together(filing.prepare(request.app.state.tools, caller, body.filing()), key)
+    location = {"location": f"/v1/requests/{filed.id}"}
+    return Response(filed.model_dump_json(), HTTPStatus.CREATED, location, "application/json")
 
 
 @router.post("/v1/requests/{request_id}/amendments", status_code=201, responses=IN_STATE)

@@ -16,6 +16,7 @@ from shared.contracts.directory import AreaRecorded
 from shared.contracts.life import OPEN, Known, Life
 from shared.contracts.vocabulary import Category, Channel, Status
 from shared.database import Transaction, new_metadata
+from shared.rows import among, by_attribute, by_column, given, insert_given
 
 metadata = new_metadata()
 Id = sa.Uuid()
@@ -108,6 +109,9 @@ class NewRequest:
     area: str | None
     contact_hash: str
     received_at: datetime
+    status: Status = Status.RECEIVED
+    ahead: Status = Status.RECEIVED
+    unheard: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,67 +126,46 @@ class NewFiling:
     details: bytes | None
 
 
-def _rows(table: sa.Table, columns: Mapping[str, Sequence[Any]]) -> sa.TableValuedAlias:
-    """Columns of values as rows: one parameter each, so that a batch of any size is one prepared statement."""
-    values = (sa.cast(list(column), sa.ARRAY(table.c[name].type)) for name, column in columns.items())
-    return sa.func.unnest(*values).table_valued(*columns).render_derived()
-
-
-def _insert(table: sa.Table, columns: Mapping[str, Sequence[Any]]) -> Any:
-    return insert(table).from_select(list(columns), sa.select(_rows(table, columns)))
-
-
 # Filing
+
+
+NEW_REQUEST = ("request_id", "receipt", "status", "ahead", "unheard", "area", "contact_hash", "received_at")
+ADD_REQUESTS = (
+    insert_given(requests, *NEW_REQUEST)
+    .on_conflict_do_nothing(index_elements=["receipt"])
+    .returning(requests.c.request_id)
+)
+ADD_FILINGS = insert_given(filings, *filings.c.keys())
+ADD_ORIGINALS = insert_given(originals, *originals.c.keys())
 
 
 async def add_requests(connection: Transaction, new: Sequence[NewRequest]) -> set[UUID]:
     """Keep them; the ids of those that were: the others' receipts were taken."""
-    received = [Status.RECEIVED.value] * len(new)
-    columns: dict[str, Sequence[Any]] = {
-        "request_id": [n.request_id for n in new],
-        "receipt": [n.receipt for n in new],
-        "status": received,
-        "ahead": received,
-        "unheard": [0] * len(new),
-        "area": [n.area for n in new],
-        "contact_hash": [n.contact_hash for n in new],
-        "received_at": [n.received_at for n in new],
-    }
-    statement = _insert(requests, columns).on_conflict_do_nothing(index_elements=["receipt"])
-    return set(await connection.scalars(statement.returning(requests.c.request_id)))
+    return set(await connection.scalars(ADD_REQUESTS, by_attribute(NEW_REQUEST, new)))
 
 
 async def add_filings(connection: Transaction, new: Sequence[NewFiling]) -> None:
     """Keep what was filed."""
-    columns: dict[str, Sequence[Any]] = {
-        "request_id": [n.request_id for n in new],
-        "channel": [n.channel.value for n in new],
-        "category": [n.category and n.category.value for n in new],
-        "persons": [n.persons for n in new],
-        "words": [n.words for n in new],
-        "details": [n.details for n in new],
-    }
-    await connection.execute(_insert(filings, columns))
+    await connection.execute(
+        ADD_FILINGS,
+        by_column(filings.c.keys(), ({name: getattr(one, name) for name in NewFiling.__slots__} for one in new)),
+    )
 
 
 async def add_originals(connection: Transaction, new: Sequence[tuple[UUID, UUID, bytes]]) -> None:
     """Keep texts as they were written: (text, request, sealed words)."""
     if new:
-        text_ids, request_ids, words = zip(*new, strict=True)
-        columns = {"text_id": text_ids, "request_id": request_ids, "words": words}
-        await connection.execute(_insert(originals, columns))
+        names = originals.c.keys()
+        await connection.execute(ADD_ORIGINALS, by_column(names, (dict(zip(names, one, strict=True)) for one in new)))
 
 
-async def list_candidates(connection: Transaction, hashes: Collection[str], since: datetime) -> list[Candidate]:
-    """The open requests of these contacts received since then, the newest of each."""
-    if not hashes:
-        return []
-    wanted = _rows(requests, {"contact_hash": sorted(hashes)})
+def _candidates() -> sa.Select[Any]:
+    wanted = given(requests, "contact_hash")
     newest = (
         sa.select(requests)
         .where(
             requests.c.contact_hash == wanted.c.contact_hash,
-            requests.c.received_at >= since,
+            requests.c.received_at >= sa.bindparam("since", type_=At),
             requests.c.ahead.in_(sorted(OPEN)),
         )
         .order_by(requests.c.received_at.desc())
@@ -190,9 +173,19 @@ async def list_candidates(connection: Transaction, hashes: Collection[str], sinc
         .lateral()
     )
     words = sa.func.left(filings.c.words, COMPARED_CHARACTERS).label("words")
-    query = sa.select(newest, words).select_from(
+    return sa.select(newest, words).select_from(
         wanted.join(newest, sa.true()).join(filings, filings.c.request_id == newest.c.request_id)
     )
+
+
+CANDIDATES = _candidates()
+
+
+async def list_candidates(connection: Transaction, hashes: Collection[str], since: datetime) -> list[Candidate]:
+    """The open requests of these contacts received since then, the newest of each."""
+    if not hashes:
+        return []
+    wanted = by_column(("contact_hash",), ({"contact_hash": one} for one in sorted(hashes)))
     return [
         Candidate(
             request_id=r.request_id,
@@ -202,7 +195,7 @@ async def list_candidates(connection: Transaction, hashes: Collection[str], sinc
             contact_hash=r.contact_hash,
             words=r.words,
         )
-        for r in await connection.execute(query)
+        for r in await connection.execute(CANDIDATES, wanted | {"since": since})
     ]
 
 
@@ -211,7 +204,7 @@ async def list_candidates(connection: Transaction, hashes: Collection[str], sinc
 
 async def lock_cases(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Case]:
     """The requests with these ids, locked in one order, with their tasks; unknown ids are left out."""
-    query = sa.select(requests).where(requests.c.request_id == sa.any_(_array(requests, "request_id", sorted(ids))))
+    query = sa.select(requests).where(among(requests.c.request_id, ids))
     found = list(await connection.execute(query.order_by(requests.c.request_id).with_for_update()))
     return await _with_tasks(connection, found)
 
@@ -227,43 +220,54 @@ async def find_id(connection: Transaction, receipt: str) -> UUID | None:
     return await connection.scalar(sa.select(requests.c.request_id).where(requests.c.receipt == receipt))
 
 
+CHANGING = ("status", "ahead", "unheard", "merged_into")
+_changed = given(requests, "request_id", *CHANGING)
+SAVE_CASES = (
+    sa.update(requests)
+    .where(requests.c.request_id == _changed.c.request_id)
+    .values({name: _changed.c[name] for name in CHANGING})
+)
+
+
 async def save_cases(connection: Transaction, cases: Collection[Case]) -> None:
     """Write where requests stand, and their tasks."""
     if not cases:
         return
     known = [case.known for case in cases]
-    columns: dict[str, Sequence[Any]] = {
-        "request_id": [k.life.request_id for k in known],
-        "status": [k.life.status.value for k in known],
-        "ahead": [k.ahead.status.value for k in known],
-        "unheard": [k.unheard for k in known],
-        "merged_into": [k.ahead.merged_into for k in known],
-    }
-    new = _rows(requests, columns)
-    statement = sa.update(requests).where(requests.c.request_id == new.c.request_id)
-    await connection.execute(statement.values({name: new.c[name] for name in columns if name != "request_id"}))
+    rows = [
+        {
+            "request_id": k.life.request_id,
+            "status": k.life.status.value,
+            "ahead": k.ahead.status.value,
+            "unheard": k.unheard,
+            "merged_into": k.ahead.merged_into,
+        }
+        for k in known
+    ]
+    await connection.execute(SAVE_CASES, by_column(("request_id", *CHANGING), rows))
     await _save_tasks(connection, {case.known.life.request_id: case.tasks for case in cases})
+
+
+_new_tasks = insert_given(tasks, *tasks.c.keys())
+SAVE_TASKS = _new_tasks.on_conflict_do_update(
+    index_elements=["request_id", "task_id", "organisation"],
+    set_={"is_open": _new_tasks.excluded.is_open},
+    where=tasks.c.is_open != _new_tasks.excluded.is_open,
+)
 
 
 async def _save_tasks(connection: Transaction, of: Mapping[UUID, Tasks]) -> None:
     rows = [(request, task, body, is_open) for request, has in of.items() for (task, body), is_open in has.items()]
     if rows:
-        names = ("request_id", "task_id", "organisation", "is_open")
-        statement = _insert(tasks, dict(zip(names, zip(*sorted(rows), strict=True), strict=True)))
-        await connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["request_id", "task_id", "organisation"],
-                set_={"is_open": statement.excluded.is_open},
-                where=tasks.c.is_open != statement.excluded.is_open,
-            )
-        )
+        names = tasks.c.keys()
+        new = (dict(zip(names, row, strict=True)) for row in sorted(rows))
+        await connection.execute(SAVE_TASKS, by_column(names, new))
 
 
 async def _with_tasks(connection: Transaction, rows: Sequence[sa.Row[Any]]) -> dict[UUID, Case]:
     of: dict[UUID, dict[tuple[UUID, str], bool]] = {row.request_id: {} for row in rows}
     if of:
-        wanted = _array(tasks, "request_id", list(of))
-        for task in await connection.execute(sa.select(tasks).where(tasks.c.request_id == sa.any_(wanted))):
+        for task in await connection.execute(sa.select(tasks).where(among(tasks.c.request_id, of))):
             of[task.request_id][task.task_id, task.organisation] = task.is_open
     return {row.request_id: Case(_known(row), of[row.request_id]) for row in rows}
 
@@ -284,10 +288,6 @@ def _life(row: sa.Row[Any], status: str) -> Life:
         area=row.area,
         merged_into=row.merged_into,
     )
-
-
-def _array(table: sa.Table, column: str, values: Sequence[Any]) -> Any:
-    return sa.cast(values, sa.ARRAY(table.c[column].type))
 
 
 # Contact details

@@ -67,6 +67,11 @@ def by_column(names: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> dict[s
     return {_parameter(name): [row[name] for row in kept] for name in names}
 
 
+def by_attribute(names: Iterable[str], things: Sequence[Any]) -> dict[str, list[Any]]:
+    """The parameters of a statement with given rows: these things' attributes, named as the columns."""
+    return {_parameter(name): [getattr(thing, name) for thing in things] for name in names}
+
+
 def _parameter(column: str) -> str:
     """A column's own name is taken: SQLAlchemy would set the column to it."""
     return f"given_{column}"

@@ -86,10 +86,11 @@ Caller = Annotated[Principal, Depends(caller_of)]
 
 
 async def _idempotency(
-    request: Request, caller: Caller, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
+    request: Request, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
 ) -> Idempotency | None:
     if idempotency_key is None:
         return None
+    caller = await caller_of(request)
     body = hashlib.sha256(await request.body()).hexdigest()
     return Idempotency(
         principal=f"{caller.kind}:{caller.id}",

@@ -207,8 +207,9 @@ SAVE_CASES = upsert_given(cases, *CASE_COLUMNS, key=("request_id",))
 async def add_facts(connection: Transaction, kept: Sequence[KeptFact], now: datetime) -> None:
     """Keep facts for sending and for replay."""
     if kept:
-        rows = [{column.name: getattr(fact, column.name) for column in FACT_COLUMNS} for fact in kept]
-        await connection.execute(ADD_FACTS, by_column(facts.c.keys(), [row | {"taken_at": now} for row in rows]))
+        taken = {"taken_at": now}
+        rows = [{column.name: getattr(fact, column.name) for column in FACT_COLUMNS} | taken for fact in kept]
+        await connection.execute(ADD_FACTS, by_column(facts.c.keys(), rows))
 
 
 ADD_FACTS = insert_given(facts, *facts.c.keys()).on_conflict_do_nothing()

@@ -1,12 +1,9 @@
 """How fast a caller may call, and how much it may send at once."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
 from shared.clock import wall_now
 from shared.identity import Kind, Principal
@@ -14,33 +11,39 @@ from shared.problems import BodyTooLarge, TooManyRequests
 from shared.settings import Settings
 from shared.web import Message, Receive
 
+WINDOW_SECONDS = 60
+
 
 class Limits:
-    """Counts calls per principal, and per address where nobody is named; this process's own counts."""
+    """Counts calls by the minute, per principal, and per address where nobody is named; this process's own counts."""
 
     def __init__(self, settings: Settings) -> None:
         """Reads the limits from the settings."""
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._anonymous = RateLimitItemPerMinute(settings.anonymous_calls_per_minute)
-        self._resident = RateLimitItemPerMinute(settings.resident_calls_per_minute)
-        self._named = RateLimitItemPerMinute(settings.named_calls_per_minute)
+        self._anonymous_most = settings.anonymous_calls_per_minute
+        self._resident_most = settings.resident_calls_per_minute
+        self._named_most = settings.named_calls_per_minute
+        self._window = 0
+        self._calls: Counter[str] = Counter()
         self._streams_most = settings.streams_per_caller
         self._streams: dict[str, int] = {}
         self._body_bytes = settings.body_limit_bytes
 
     def count(self, caller: Principal, address: str) -> None:
         """Count a call; raises TooManyRequests, with how long to wait, where there were too many."""
-        item = self._item(caller)
+        now = wall_now().timestamp()
+        window = int(now // WINDOW_SECONDS)
+        if window != self._window:
+            self._window = window
+            self._calls.clear()
         who = address if caller.kind is Kind.ANONYMOUS else f"{caller.kind}:{caller.id}"
-        if not self._limiter.hit(item, who):
-            reset_at = self._limiter.get_window_stats(item, who).reset_time
-            seconds = max(1, ceil(reset_at - wall_now().timestamp()))
-            raise TooManyRequests(retry_after_seconds=seconds)
+        self._calls[who] += 1
+        if self._calls[who] > self._most(caller):
+            raise TooManyRequests(retry_after_seconds=max(1, ceil((window + 1) * WINDOW_SECONDS - now)))
 
-    def _item(self, caller: Principal) -> RateLimitItemPerMinute:
+    def _most(self, caller: Principal) -> int:
         if caller.kind is Kind.ANONYMOUS:
-            return self._anonymous
-        return self._resident if caller.kind is Kind.RESIDENT else self._named
+            return self._anonymous_most
+        return self._resident_most if caller.kind is Kind.RESIDENT else self._named_most
 
     @contextmanager
     def stream(self, caller: Principal) -> Iterator[None]:

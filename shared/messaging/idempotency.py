@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel
-from sqlalchemy.dialects.postgresql import insert
 
 from shared.database import Transaction
 from shared.messaging.tables import idempotency
 from shared.problems import IdempotencyKeyReused, StillRunning
+from shared.rows import by_column, given, insert_given
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,21 @@ class Replay(Exception):
         super().__init__()
 
 
+_wanted = given(idempotency, "principal", "key")
+FIND = sa.select(idempotency).join(
+    _wanted, sa.and_(idempotency.c.principal == _wanted.c.principal, idempotency.c.key == _wanted.c.key)
+)
+STORE = insert_given(idempotency, *idempotency.c.keys()).on_conflict_do_nothing().returning(idempotency.c.key)
+
+
 async def find_stored(
     connection: Transaction, keys: Sequence[Idempotency]
 ) -> Mapping[Idempotency, Replay | IdempotencyKeyReused]:
     """What is known of these keys: a replay, or the problem that the body differs."""
     if not keys:
         return {}
-    at = [(k.principal, k.key) for k in keys]
-    rows = await connection.execute(
-        sa.select(idempotency).where(sa.tuple_(idempotency.c.principal, idempotency.c.key).in_(at))
-    )
+    at = ({"principal": key.principal, "key": key.key} for key in keys)
+    rows = await connection.execute(FIND, by_column(("principal", "key"), at))
     stored = {(r.principal, r.key): r for r in rows}
     return {
         key: Replay(row.status, row.body) if row.fingerprint == key.fingerprint else IdempotencyKeyReused()
@@ -55,21 +60,18 @@ async def store(connection: Transaction, answers: Sequence[tuple[Idempotency, An
     """Keep the answers (JSON values); raises StillRunning where another call with the key was quicker."""
     if not answers:
         return
-    statement = insert(idempotency).on_conflict_do_nothing().returning(idempotency.c.key)
-    result = await connection.execute(
-        statement,
-        [
-            {
-                "principal": key.principal,
-                "key": key.key,
-                "fingerprint": key.fingerprint,
-                "status": key.status,
-                "body": body,
-                "created_at": now,
-            }
-            for key, body in answers
-        ],
-    )
+    rows = [
+        {
+            "principal": key.principal,
+            "key": key.key,
+            "fingerprint": key.fingerprint,
+            "status": key.status,
+            "body": body,
+            "created_at": now,
+        }
+        for key, body in answers
+    ]
+    result = await connection.execute(STORE, by_column(idempotency.c.keys(), rows))
     if len(result.all()) < len(answers):
         raise StillRunning
 
