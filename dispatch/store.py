@@ -114,6 +114,9 @@ async def find_case(connection: Transaction, task_id: UUID) -> Case | None:
     return _case_of(row) if row else None
 
 
+SAVE_CASES = upsert_given(cases, *cases.c.keys(), key=("request_id",))
+
+
 async def save_cases(connection: Transaction, changed: Sequence[Case]) -> None:
     """Keep the cases; their tasks are kept by save_tasks."""
     if not changed:
@@ -125,7 +128,7 @@ async def save_cases(connection: Transaction, changed: Sequence[Case]) -> None:
     await connection.execute(SAVE_CASES, by_column(cases.c.keys(), rows))
 
 
-SAVE_CASES = upsert_given(cases, *cases.c.keys(), key=("request_id",))
+SAVE_TASKS = upsert_given(tasks, *tasks.c.keys(), key=("id",), keep=("request_id", "position"))
 
 
 async def save_tasks(connection: Transaction, changed: Sequence[Case]) -> None:
@@ -134,9 +137,6 @@ async def save_tasks(connection: Transaction, changed: Sequence[Case]) -> None:
     if not rows:
         return
     await connection.execute(SAVE_TASKS, by_column(tasks.c.keys(), sorted(rows, key=lambda row: row["id"])))
-
-
-SAVE_TASKS = upsert_given(tasks, *tasks.c.keys(), key=("id",), keep=("request_id", "position"))
 
 
 def _task_row(case: Case, position: int, task: Task) -> dict[str, Any]:

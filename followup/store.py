@@ -138,6 +138,9 @@ async def lock_cases(connection: Transaction, ids: Collection[UUID]) -> dict[UUI
     return {case.request_id: case for case in map(CASE.validate_json, rows)}
 
 
+SAVE_CASES = upsert_given(cases, *cases.c.keys(), key=("request_id",))
+
+
 async def save_cases(connection: Transaction, changed: Iterable[Case]) -> None:
     """Write the cases as they are now."""
     rows = [
@@ -151,9 +154,6 @@ async def save_cases(connection: Transaction, changed: Iterable[Case]) -> None:
     ]
     if rows:
         await connection.execute(SAVE_CASES, by_column(cases.c.keys(), rows))
-
-
-SAVE_CASES = upsert_given(cases, *cases.c.keys(), key=("request_id",))
 
 
 # Visits
@@ -245,17 +245,17 @@ async def add_drawn(connection: Transaction, drawn: Mapping[tuple[str, str], int
 # Figures
 
 
+_new_cells = insert_given(cells, *cells.c.keys())
+ADD_TO_CELLS = _new_cells.on_conflict_do_update(
+    index_elements=list(Cell._fields), set_={name: cells.c[name] + _new_cells.excluded[name] for name in Counts._fields}
+)
+
+
 async def add_to_cells(connection: Transaction, changes: Mapping[Cell, Counts]) -> None:
     """Add to the sums; always in one order, so that no two transactions block each other."""
     if changes:
         rows = [cell._asdict() | counts._asdict() for cell, counts in sorted(changes.items())]
         await connection.execute(ADD_TO_CELLS, by_column(cells.c.keys(), rows))
-
-
-_new_cells = insert_given(cells, *cells.c.keys())
-ADD_TO_CELLS = _new_cells.on_conflict_do_update(
-    index_elements=list(Cell._fields), set_={name: cells.c[name] + _new_cells.excluded[name] for name in Counts._fields}
-)
 
 
 async def sum_cells(connection: Transaction, dimension: str, begin: datetime, end: datetime) -> dict[str, Counts]:

@@ -143,14 +143,6 @@ def _case(row: Any) -> Case:
     )
 
 
-async def save_cases(connection: Transaction, cases: Iterable[Case]) -> None:
-    """Write what changed of locked cases."""
-    rows = [_row(case) for case in cases]
-    if not rows:
-        return
-    await connection.execute(SAVE_CASES, by_column(("request_id", *CHANGING), rows))
-
-
 CHANGING = ("status", "area", "organisations", "revision", "person_decided", "alarms", "review_due_at", "review_order")
 _changed = given(requests, "request_id", *CHANGING)
 SAVE_CASES = (
@@ -158,6 +150,14 @@ SAVE_CASES = (
     .where(requests.c.request_id == _changed.c.request_id)
     .values({name: value_of(_changed, requests.c[name]) for name in CHANGING})
 )
+
+
+async def save_cases(connection: Transaction, cases: Iterable[Case]) -> None:
+    """Write what changed of locked cases."""
+    rows = [_row(case) for case in cases]
+    if not rows:
+        return
+    await connection.execute(SAVE_CASES, by_column(("request_id", *CHANGING), rows))
 
 
 def _row(case: Case) -> dict[str, Any]:
@@ -178,6 +178,9 @@ def _row(case: Case) -> dict[str, Any]:
 # Assessments and texts
 
 
+ADD_DECISIONS = insert_given(assessments, *assessments.c.keys())
+
+
 async def add_decisions(connection: Transaction, decisions: Sequence[Decision]) -> None:
     """Keep revisions."""
     if not decisions:
@@ -194,9 +197,6 @@ async def add_decisions(connection: Transaction, decisions: Sequence[Decision]) 
         for each in decisions
     ]
     await connection.execute(ADD_DECISIONS, by_column(assessments.c.keys(), rows))
-
-
-ADD_DECISIONS = insert_given(assessments, *assessments.c.keys())
 
 
 async def list_decisions(
@@ -220,6 +220,9 @@ async def list_decisions(
     ]
 
 
+ADD_TEXTS = insert_given(texts, *texts.c.keys()).on_conflict_do_nothing()
+
+
 async def add_texts(connection: Transaction, new: Mapping[UUID, Sequence[Text]]) -> None:
     """Keep the texts of requests."""
     rows = [
@@ -237,9 +240,6 @@ async def add_texts(connection: Transaction, new: Mapping[UUID, Sequence[Text]])
     ]
     if rows:
         await connection.execute(ADD_TEXTS, by_column(texts.c.keys(), rows))
-
-
-ADD_TEXTS = insert_given(texts, *texts.c.keys()).on_conflict_do_nothing()
 
 
 async def load_texts(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, list[Text]]:

@@ -182,6 +182,10 @@ async def find_case(connection: Transaction, request_id: UUID) -> Case | None:
     return CASE.validate_json(row.state) if row else None
 
 
+CASE_COLUMNS = tuple(cases.c.keys())
+SAVE_CASES = upsert_given(cases, *CASE_COLUMNS, key=("request_id",))
+
+
 async def save_cases(connection: Transaction, changed: Iterable[Case], merged: Mapping[UUID, UUID]) -> None:
     """Save what is known of these requests."""
     rows = [
@@ -197,11 +201,10 @@ async def save_cases(connection: Transaction, changed: Iterable[Case], merged: M
         await connection.execute(SAVE_CASES, by_column(CASE_COLUMNS, rows))
 
 
-CASE_COLUMNS = tuple(cases.c.keys())
-SAVE_CASES = upsert_given(cases, *CASE_COLUMNS, key=("request_id",))
-
-
 # Facts
+
+
+ADD_FACTS = insert_given(facts, *facts.c.keys()).on_conflict_do_nothing()
 
 
 async def add_facts(connection: Transaction, kept: Sequence[KeptFact], now: datetime) -> None:
@@ -212,7 +215,6 @@ async def add_facts(connection: Transaction, kept: Sequence[KeptFact], now: date
         await connection.execute(ADD_FACTS, by_column(facts.c.keys(), rows))
 
 
-ADD_FACTS = insert_given(facts, *facts.c.keys()).on_conflict_do_nothing()
 FACT_COLUMNS = [column for column in facts.c if column.name != "taken_at"]
 
 
@@ -316,14 +318,14 @@ async def delete_endpoint(connection: Transaction, endpoint_id: UUID) -> None:
 # Notices
 
 
+NOTICE_COLUMNS = tuple(column.name for column in notices.c if column.name != "position")
+ADD_NOTICES = insert_given(notices, *NOTICE_COLUMNS)
+
+
 async def add_notices(connection: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add notices; rows as the table has them."""
     if rows:
         await connection.execute(ADD_NOTICES, by_column(NOTICE_COLUMNS, rows))
-
-
-NOTICE_COLUMNS = tuple(column.name for column in notices.c if column.name != "position")
-ADD_NOTICES = insert_given(notices, *NOTICE_COLUMNS)
 
 
 async def load_notices(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Mapping[str, Any]]:

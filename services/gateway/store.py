@@ -139,14 +139,14 @@ async def _find(connection: Transaction, condition: sa.ColumnElement[bool]) -> V
     return VIEWS.validate_json(body) if body else None
 
 
+VIEW_COLUMNS = tuple(requests.c.keys())
+SAVE_VIEWS = upsert_given(requests, *VIEW_COLUMNS, key=("id",), keep=("receipt", "received_at"))
+
+
 async def save_views(connection: Transaction, views: Iterable[View]) -> None:
     """Write views, new or changed."""
     rows = [_row(view) for view in views]
     await connection.execute(SAVE_VIEWS, by_column(VIEW_COLUMNS, rows))
-
-
-VIEW_COLUMNS = tuple(requests.c.keys())
-SAVE_VIEWS = upsert_given(requests, *VIEW_COLUMNS, key=("id",), keep=("receipt", "received_at"))
 
 
 def _row(view: View) -> dict[str, Any]:
@@ -166,6 +166,9 @@ def _row(view: View) -> dict[str, Any]:
     }
 
 
+ADD_ENTRIES = insert_given(timeline, *timeline.c.keys())
+
+
 async def add_entries(connection: Transaction, entries: Sequence[tuple[UUID, int, datetime, Event[Fact]]]) -> None:
     """Append facts to timelines: request, number, time, fact."""
     rows = [
@@ -182,9 +185,6 @@ async def add_entries(connection: Transaction, entries: Sequence[tuple[UUID, int
     await connection.execute(ADD_ENTRIES, by_column(timeline.c.keys(), rows))
 
 
-ADD_ENTRIES = insert_given(timeline, *timeline.c.keys())
-
-
 async def list_entries(connection: Transaction, request_id: UUID, after: int = 0) -> list[Entry]:
     """A request's timeline after an entry, with the texts that are kept."""
     rows = await connection.execute(
@@ -196,6 +196,9 @@ async def list_entries(connection: Transaction, request_id: UUID, after: int = 0
     return [Entry(row.number, row.type, row.at, row.fact, row.text_id, row.text) for row in rows]
 
 
+SAVE_TEXTS = upsert_given(texts, *texts.c.keys(), key=("id",), keep=("request_id", "kind"))
+
+
 async def save_texts(connection: Transaction, recorded: Mapping[UUID, TextRecorded]) -> None:
     """Keep texts by their id; the newest replaces the older."""
     rows = [
@@ -205,21 +208,18 @@ async def save_texts(connection: Transaction, recorded: Mapping[UUID, TextRecord
     await connection.execute(SAVE_TEXTS, by_column(texts.c.keys(), rows))
 
 
-SAVE_TEXTS = upsert_given(texts, *texts.c.keys(), key=("id",), keep=("request_id", "kind"))
-
-
 async def remove_texts(connection: Transaction, ids: Iterable[UUID]) -> None:
     """Forget texts whose retention is over."""
     await connection.execute(sa.delete(texts).where(among(texts.c.id, ids)))
+
+
+SAVE_NAMES = upsert_given(names, *names.c.keys(), key=("id",))
 
 
 async def save_names(connection: Transaction, named: Mapping[str, Named]) -> None:
     """Keep the names of organisations and areas."""
     rows = [{"id": name_id, "zh": name.zh, "en": name.en} for name_id, name in sorted(named.items())]
     await connection.execute(SAVE_NAMES, by_column(names.c.keys(), rows))
-
-
-SAVE_NAMES = upsert_given(names, *names.c.keys(), key=("id",))
 
 
 async def load_names(connection: Transaction, ids: Iterable[str]) -> dict[str, Named]:
