@@ -8,7 +8,9 @@ import asyncpg
 
 COPIED = {"gateway": ("requests", "timeline", "texts"), "followup": ("cases", "visits")}
 """The tables that the measured reads touch, by service."""
-ID = re.compile(rb"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{6})[0-9a-f]{6}")
+ID = re.compile(rb"([0-9a-f]{8}-[0-9a-f]{4}-)7([0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{6})[0-9a-f]{6}")
+COPY_ID = rb"\g<1>8\g<2>%06x"
+"""A copy is of version 8, which none of ours is, and ends in its number."""
 HOURS = 24 * 30
 SPREAD = """
     INSERT INTO cells SELECT dimension, size, at - n * '1 {size}'::interval, value, {counts}
@@ -18,12 +20,12 @@ SPREAD = """
 
 def copy_id(request_id: str, number: int) -> str:
     """The id that a request has in copy `number`."""
-    return ID.sub(rb"\g<1>%06x" % number, request_id.encode()).decode()
+    return ID.sub(COPY_ID % number, request_id.encode()).decode()
 
 
 def _copied(line: bytes, number: int, receipt: bytes | None) -> bytes:
     """The row of copy `number`: every id in it replaced, wherever it stands, and the receipt."""
-    line = ID.sub(rb"\g<1>%06x" % number, line)
+    line = ID.sub(COPY_ID % number, line)
     return line.replace(receipt, b"%s-%d" % (receipt, number)) if receipt else line
 
 
