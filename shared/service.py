@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 
 from shared import health
 from shared.bus import Bus
+from shared.bus.kafka import KafkaBus, servers_in
 from shared.bus.postgres import PostgresBus
 from shared.clock import Clock
 from shared.contracts import Fact
@@ -55,7 +56,9 @@ def make_bus(settings: Settings) -> Bus:
     scheme = url.split("://", 1)[0]
     if scheme.split("+")[0] in {"postgres", "postgresql"}:
         return PostgresBus(url, settings.bus_partitions)
-    raise ValueError(f"HEED_BUS begins with {scheme}://, which is no bus we know. Use postgresql://…")
+    if scheme == "kafka":
+        return KafkaBus(servers_in(url), settings.bus_partitions, settings.bus_replication)
+    raise ValueError(f"HEED_BUS begins with {scheme}://, which is no bus we know. Use kafka://… or postgresql://…")
 
 
 class Service:
@@ -269,14 +272,18 @@ class Service:
     async def _consume(self) -> None:
         assert self.consumer  # noqa: S101 started only where there is one
         time = asyncio.get_running_loop().time
-        while True:
-            done = await self.consumer.step(time(), self.settings.lease_seconds / 3)
-            for work in done:
-                self.after(work)
-            if done:
-                self.arrivals.signal()
-            else:
-                await self.bus.wait(self.settings.poll_seconds)
+        reported_at = time()
+        claim_every, patience = self.settings.lease_seconds / 3, self.settings.poll_seconds
+        async with self.bus.reader(f"heed.{self.name}") as reader:
+            while True:
+                done = await self.consumer.step(reader, time(), claim_every, patience)
+                for work in done:
+                    self.after(work)
+                if done:
+                    self.arrivals.signal()
+                if time() - reported_at >= MEASURE_SECONDS:
+                    await reader.report()
+                    reported_at = time()
 
     async def _fire_timers(self) -> None:
         assert self.timers  # noqa: S101 started only where there is one

@@ -30,8 +30,18 @@ class Settings(BaseSettings):
         "unset, the standalone system starts its own.",
     )
     database: str | None = Field(None, description="URL of this one service's own database, for `heed serve`.")
-    bus: str | None = Field(None, description="URL of the bus: postgresql://… for the log in PostgreSQL.")
+    bus: str | None = Field(
+        None,
+        description="URL of the bus: kafka://host:9092,host:9092 for a Kafka cluster, postgresql://… for the log in "
+        "PostgreSQL.",
+    )
     bus_partitions: int = Field(4, ge=1, le=256, description="Partitions of each topic, fixed when it is created.")
+    bus_replication: int | None = Field(
+        None,
+        ge=1,
+        le=9,
+        description="Copies of each topic on Kafka, fixed when it is created; unset, one a broker and at most three.",
+    )
     instance: str | None = Field(
         None, description="Name of this process among the replicas; the same name takes over its own leases at once."
     )

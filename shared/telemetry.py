@@ -31,3 +31,4 @@ def configure_logs(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it says the same ten times a second; the bus speaks

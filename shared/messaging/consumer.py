@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from shared.bus import Bus, Delivered, Partition
+from shared.bus import Bus, Delivered, Partition, Reader
 from shared.contracts import Arrival, Event, Fact, Record, decode
 from shared.contracts.operations import AlarmRaised
 from shared.contracts.vocabulary import AlarmKind
@@ -45,16 +45,19 @@ class Consumer:
         self._partitions: list[Partition] = []
         self._claimed_at = -1e9
 
-    async def step(self, time: float, claim_every_seconds: float) -> list[Work]:
-        """Read and handle what is there: the work done, none where nothing was. `time` is monotonic, in seconds."""
+    async def step(
+        self, reader: Reader, time: float, claim_every_seconds: float, patience_seconds: float
+    ) -> list[Work]:
+        """Read and handle what is there, or comes within this patience: the work done, none where nothing was.
+
+        `time` is monotonic, in seconds.
+        """
         if not self._partitions:
             self._partitions = [p for topic in self._topics for p in await self._bus.partitions(topic)]
         if time - self._claimed_at >= claim_every_seconds:
             await self._positions.claim(self._partitions)
             self._claimed_at = time
-        if not self._positions.read_from:
-            return []
-        batch = await self._bus.read(self._positions.read_from, self._batch_events)
+        batch = await reader.read(self._positions.read_from, self._batch_events, patience_seconds)
         return await self.handle(batch) if batch else []
 
     async def handle(self, batch: Sequence[Delivered]) -> list[Work]:
