@@ -168,6 +168,49 @@ def apply(kind: str, file: Path, dry_run: bool) -> None:
 
 
 @main.command()
+@click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
+@click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
+def cluster(port: int | None, var: Path | None) -> None:
+    """Run everything as a city does, on this machine: Kafka, PostgreSQL, two replicas of each service."""
+    from services.cluster import run as of_cluster  # noqa: PLC0415 no other command needs it
+
+    settings = read_settings(port=port, var=var)
+
+    async def ready(running: of_cluster.Cluster) -> None:
+        click.echo(f"Heed answers at {running.base_url} - its calls are described at {running.base_url}/docs")
+        click.echo(f"The bus is at {running.brokers.url}. What runs: heed status. Logs: {settings.var / 'logs'}")
+        click.echo(f"Tokens to act as each are in {settings.var / 'credentials.json'}. Stop with Ctrl-C.")
+
+    run_to_end(of_cluster.run(settings, ready))
+
+
+@main.command()
+@click.option("--brokers", type=click.Choice(["1", "3"]), default="1", help="How many brokers.")
+@click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
+def kafka(brokers: str, var: Path | None) -> None:
+    """Run Kafka alone on this machine, until Ctrl-C."""
+    from services.cluster import run as of_cluster  # noqa: PLC0415 no other command needs it
+
+    settings = read_settings(var=var)
+
+    async def ready(url: str) -> None:
+        click.echo(f"Kafka answers. HEED_BUS={url}")
+
+    run_to_end(of_cluster.run_brokers(settings.var / "kafka", int(brokers), ready))
+
+
+@main.command()
+def status() -> None:
+    """Show what runs: readiness, partitions, lag, outbox depth, parked events, oldest open timer."""
+    from services.cluster.status import read_states, table  # noqa: PLC0415 no other command needs it
+
+    remote = Remote.from_environment()
+    states = asyncio.run(read_states(Settings().var, remote.base_url))
+    click.echo(table(states))
+    sys.exit(0 if all(state.is_ready for state in states) else 1)
+
+
+@main.command()
 def demo() -> None:
     """Play 333 requests through a throwaway system, on a clock that runs fast."""
     from services.demo import play  # noqa: PLC0415 it brings the sample with it, which no other command needs

@@ -33,7 +33,15 @@ from shared.messaging.transient import is_transient
 from shared.messaging.work import Work, say_seen
 from shared.problems import Problem
 from shared.settings import Settings, required
-from shared.telemetry import CONSUMER_LAG, FACTS_STATED, LOOP_FAILURES, OUTBOX_ROWS, PARKED_EVENTS
+from shared.telemetry import (
+    CONSUMER_LAG,
+    FACTS_STATED,
+    LOOP_FAILURES,
+    OLDEST_TIMER_AT,
+    OUTBOX_ROWS,
+    PARKED_EVENTS,
+    PARTITIONS_HELD,
+)
 from shared.tokens import IdentityReader
 from shared.web import Door, add_problem_handlers
 
@@ -326,6 +334,10 @@ class Service:
                 ends = await self.bus.ends(self.topics)
                 read = self.positions.read_from
                 CONSUMER_LAG.labels(self.name).set(sum(end - read[p] for p, end in ends.items() if p in read))
+                PARTITIONS_HELD.labels(self.name).set(len(read))
+            if self.timers:
+                due_at = await self.timers.next_due_at()
+                OLDEST_TIMER_AT.labels(self.name).set(due_at.timestamp() if due_at else 0)
             await self.clock.pause(MEASURE_SECONDS)
 
     # The app

@@ -15,6 +15,10 @@ LOOP_FAILURES = Counter(
 OUTBOX_ROWS = Gauge("heed_outbox_rows", "Facts that wait for the bus.", ["service"])
 PARKED_EVENTS = Gauge("heed_parked_events", "Events that wait for a person's decision.", ["service"])
 CONSUMER_LAG = Gauge("heed_consumer_lag_events", "Events on the bus that were not read yet.", ["service"])
+PARTITIONS_HELD = Gauge("heed_partitions_held", "Partitions that this replica reads.", ["service"])
+OLDEST_TIMER_AT = Gauge(
+    "heed_oldest_timer_timestamp_seconds", "When the earliest timer is due, as Unix time; 0 without one.", ["service"]
+)
 HTTP_SECONDS = Histogram("heed_http_seconds", "Time to answer a call.", ["service", "method", "status"])
 
 
