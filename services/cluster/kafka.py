@@ -153,7 +153,7 @@ class Brokers:
         bus, clock = KafkaBus(self.servers), Clock()
         try:
             async with asyncio.timeout(START_SECONDS):
-                while await _count(bus) < len(self.all):
+                while not all([await _listens(port) for port, _ in self._ports]) or await _count(bus) < len(self.all):
                     for broker in self.all:
                         broker.check()
                     await clock.pause(0.2)
@@ -185,6 +185,15 @@ async def brokers_in(folder: Path, brokers: int) -> AsyncIterator[Brokers]:
         yield made
     finally:
         await made.stop()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _count(bus: KafkaBus) -> int:

@@ -51,9 +51,10 @@ class Cluster:
                 self.replicas.append(Replica(name, n, url, own, log_file))
 
     def _environment(self, name: str, number: int) -> dict[str, str]:
-        """The environment of a replica: ours, and what only it may know."""
+        """The environment of a replica: ours, what was set besides, and what only it may know."""
         return {
             **os.environ,
+            **{f"HEED_{name.upper()}": str(getattr(self._settings, name)) for name in self._settings.model_fields_set},
             "HEED_VAR": str(self._settings.var.absolute()),
             "HEED_DATABASE": self._databases[name].database or "",
             "HEED_BUS": self.brokers.url,

@@ -7,6 +7,8 @@ from typing import Any
 
 import asyncpg
 
+from shared.bus import Bus
+from shared.bus.kafka import KafkaBus, servers_in
 from shared.contracts import Event, Fact, Record, decode
 from shared.contracts.life import Life, begin, fold
 from shared.contracts.requests import TOPIC, RequestReceived
@@ -27,10 +29,29 @@ async def read_log(connection: asyncpg.Connection) -> list[Event[Fact]]:
     rows = await connection.fetch(
         "select key, headers::text as headers, value from log where topic = $1 order by number, position", TOPIC
     )
+    return each_once(
+        Record(topic=TOPIC, key=row["key"], headers=_headers(row["headers"]), value=row["value"]) for row in rows
+    )
+
+
+async def read_topic(bus: Bus, topic: str) -> list[Record]:
+    """All records of a topic, in the order of each partition."""
+    found: list[Record] = []
+    ends = await bus.ends([topic])
+    positions = dict.fromkeys(ends, 0)
+    async with bus.reader() as reader:
+        while any(positions[p] < end for p, end in ends.items()):
+            for delivered in await reader.read(positions, 1000, 5):
+                found.append(delivered.record)
+                positions[delivered.partition] = delivered.position + 1
+    return found
+
+
+def each_once(records: Iterable[Record]) -> list[Event[Fact]]:
+    """The events in these records, each once; no history may lack a number."""
     seen: dict[tuple[str, str], int] = {}
     events = []
-    for row in rows:
-        record = Record(topic=TOPIC, key=row["key"], headers=_headers(row["headers"]), value=row["value"])
+    for record in records:
         event = decode(record)
         assert event is not None
         at = (event.key, event.source)
@@ -59,10 +80,12 @@ def lives(events: Iterable[Event[Fact]]) -> dict[str, Life]:
 
 
 class Books:
-    """The databases of a standalone system, read beside it."""
+    """The databases of a system on one box, read beside it, and its log."""
 
     def __init__(self, var: Path, server: EmbeddedPostgres) -> None:
         self._var, self._server = var, server
+        self._map = var / "cluster.json"
+        """There where the log is Kafka's."""
 
     @classmethod
     async def open(cls, var: Path) -> "Books":
@@ -90,6 +113,12 @@ class Books:
 
     async def log(self) -> list[Event[Fact]]:
         """All facts about requests."""
+        if self._map.exists():
+            bus = KafkaBus(servers_in(json.loads(self._map.read_text())["bus"]))
+            try:
+                return each_once(await read_topic(bus, TOPIC))
+            finally:
+                await bus.stop()
         connection = await self.connect("bus")
         try:
             return await read_log(connection)

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from services.cluster.kafka import NoKafka, brokers_in
+from services.cluster.kafka import NoKafka, brokers_in, fetch_jars
+
+
+async def kafka_or_skip() -> None:
+    """Skip the test, and say what is missing, where no broker of our own can be started."""
+    try:
+        await fetch_jars()
+    except NoKafka as missing:
+        pytest.skip(f"no Kafka: {missing}")
 
 
 @asynccontextmanager
