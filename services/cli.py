@@ -170,7 +170,9 @@ def apply(kind: str, file: Path, dry_run: bool) -> None:
 @main.command()
 @click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
 @click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
-def cluster(port: int | None, var: Path | None) -> None:
+@click.option("--brokers", type=click.Choice(["1", "3"]), default="3", help="How many brokers.")
+@click.option("--replicas", type=click.IntRange(1, 8), default=2, help="How many replicas of each service.")
+def cluster(port: int | None, var: Path | None, brokers: str, replicas: int) -> None:
     """Run everything as a city does, on this machine: Kafka, PostgreSQL, two replicas of each service."""
     from services.cluster import run as of_cluster  # noqa: PLC0415 no other command needs it
 
@@ -181,7 +183,7 @@ def cluster(port: int | None, var: Path | None) -> None:
         click.echo(f"The bus is at {running.brokers.url}. What runs: heed status. Logs: {settings.var / 'logs'}")
         click.echo(f"Tokens to act as each are in {settings.var / 'credentials.json'}. Stop with Ctrl-C.")
 
-    run_to_end(of_cluster.run(settings, ready))
+    run_to_end(of_cluster.run(settings, ready, int(brokers), replicas))
 
 
 @main.command()

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -14,14 +15,13 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from shared import health
-from shared.bus import Bus
-from shared.bus.kafka import KafkaBus, servers_in
-from shared.bus.postgres import PostgresBus
+from shared.bus.chosen import make_bus
 from shared.clock import Clock
 from shared.contracts import Fact
 from shared.database import Database, Transaction, migrate
 from shared.messaging import idempotency as keys
 from shared.messaging import parking
+from shared.messaging.arrivals import Arrivals
 from shared.messaging.consumer import Consumer, Take
 from shared.messaging.grouped import Grouped
 from shared.messaging.idempotency import Idempotency
@@ -58,17 +58,6 @@ ATTEMPTS = 3
 log = structlog.get_logger()
 
 
-def make_bus(settings: Settings) -> Bus:
-    """The bus that the settings name."""
-    url = required(settings.bus, "bus")
-    scheme = url.split("://", 1)[0]
-    if scheme.split("+")[0] in {"postgres", "postgresql"}:
-        return PostgresBus(url, settings.bus_partitions)
-    if scheme == "kafka":
-        return KafkaBus(servers_in(url), settings.bus_partitions, settings.bus_replication)
-    raise ValueError(f"HEED_BUS begins with {scheme}://, which is no bus we know. Use kafka://… or postgresql://…")
-
-
 class Service:
     """One service: its database, its part of the bus, its loops, and the two ways in (calls and facts)."""
 
@@ -91,7 +80,9 @@ class Service:
         `take` is given the facts of the types in `handles`, from `topics`.
         """
         self.name, self.settings = name, settings
-        self.clock = clock or Clock(settings.dangerous_clock_rate)
+        self.clock = clock or Clock(
+            settings.dangerous_clock_rate, wrong_by=timedelta(seconds=settings.dangerous_clock_offset_seconds)
+        )
         self.database = Database(required(settings.database, "database"))
         self.bus = make_bus(settings)
         self.instance = settings.instance or f"{socket.gethostname()}-{os.getpid()}"
@@ -366,24 +357,6 @@ def _bound(work: Callable[[Service], Awaitable[None]], service: Service) -> Call
 
     loop.__name__ = work.__name__
     return loop
-
-
-class Arrivals:
-    """Lets somebody wait until the consumer has handled another batch."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def signal(self) -> None:
-        """A batch was handled."""
-        self._event.set()
-        self._event = asyncio.Event()
-
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return after the next batch, or after the timeout."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
-                await self._event.wait()
 
 
 async def service_of(request: Request) -> Service:

@@ -161,6 +161,10 @@ class Settings(BaseSettings):
         1.0, gt=0, description="Seconds that pass in one real second: for demonstrations, never in a city."
     )
 
+    dangerous_clock_offset_seconds: float = Field(
+        0.0, description="By how much the machine's clock is taken to be wrong: for trials, never in a city."
+    )
+
     @field_validator("tracking_secret", "hash_secret")
     @classmethod
     def _is_32_bytes(cls, secret: SecretStr | None) -> SecretStr | None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +26,7 @@ class Replica:
     service: str
     number: int
     url: str
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     log_file: Path
     starts: int = 0
     """How often it was started."""
@@ -56,7 +55,7 @@ class Replica:
                 HEED,
                 "serve",
                 self.service,
-                env=dict(self.environment),
+                env=self.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,

@@ -18,6 +18,7 @@ from shared.database import Database
 from shared.settings import Settings
 
 REPLICAS = 2
+BROKERS = 3
 READY_SECONDS = 180.0
 SETTLE_SECONDS = 30.0
 LOOK_SECONDS = 0.5
@@ -26,8 +27,11 @@ LOOK_SECONDS = 0.5
 class Cluster:
     """Brokers, database and replicas while they run."""
 
-    def __init__(self, settings: Settings, brokers: Brokers, databases: dict[str, Settings]) -> None:
-        """`databases` are the settings of each service."""
+    def __init__(
+        self, settings: Settings, brokers: Brokers, databases: dict[str, Settings], replicas: int = REPLICAS
+    ) -> None:
+        """`databases` are the settings of each service, of which there are so many replicas."""
+        self._count = replicas
         self._settings, self.brokers, self._databases = settings, brokers, databases
         self.base_url = settings.base_url or f"http://{settings.host}:{settings.port}"
         self.replicas: list[Replica] = []
@@ -35,11 +39,11 @@ class Cluster:
     def prepare(self) -> None:
         """Work out every replica: its address, its environment."""
         self._settings.var.joinpath("logs").mkdir(parents=True, exist_ok=True)
-        ports = [port for pair in free_ports(len(INSIDE) * REPLICAS) for port in pair]
-        addresses = {name: [f"http://127.0.0.1:{ports.pop()}" for _ in range(REPLICAS)] for name in INSIDE}
+        ports = [port for pair in free_ports(len(INSIDE) * self._count) for port in pair]
+        addresses = {name: [f"http://127.0.0.1:{ports.pop()}" for _ in range(self._count)] for name in INSIDE}
         upstreams = {f"HEED_{name.upper()}_URL": ",".join(urls) for name, urls in addresses.items()}
         for name in NAMES:
-            for n in range(1, REPLICAS + 1):
+            for n in range(1, self._count + 1):
                 own = self._environment(name, n)
                 if name in INSIDE:
                     url = addresses[name][n - 1]
@@ -105,12 +109,12 @@ class Cluster:
 
 
 @asynccontextmanager
-async def running(settings: Settings, brokers: int = 3) -> AsyncIterator[Cluster]:
+async def running(settings: Settings, brokers: int = BROKERS, replicas: int = REPLICAS) -> AsyncIterator[Cluster]:
     """The cluster for as long as the block lasts; state under var/, as `heed run` has it."""
     async with AsyncExitStack() as stack:
         databases = await stack.enter_async_context(settings_by_service(settings))
         kafka = await stack.enter_async_context(brokers_in(settings.var / "kafka", brokers))
-        cluster = Cluster(settings, kafka, databases)
+        cluster = Cluster(settings, kafka, databases, replicas)
         try:
             await cluster.start()
             yield cluster
@@ -118,10 +122,12 @@ async def running(settings: Settings, brokers: int = 3) -> AsyncIterator[Cluster
             await cluster.stop()
 
 
-async def run(settings: Settings, on_ready: Callable[[Cluster], Awaitable[None]]) -> None:
+async def run(
+    settings: Settings, on_ready: Callable[[Cluster], Awaitable[None]], brokers: int = BROKERS, replicas: int = REPLICAS
+) -> None:
     """Run the cluster until SIGINT or SIGTERM."""
     stopping = _asked_to_stop()
-    async with running(settings) as cluster:
+    async with running(settings, brokers, replicas) as cluster:
         await on_ready(cluster)
         await stopping.wait()
 

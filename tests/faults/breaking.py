@@ -7,15 +7,23 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+
+import httpx2
 
 from services.cluster.run import Cluster
 from services.standalone import NAMES
 from shared.bus.kafka import KafkaBus
-from shared.clock import Clock
-from shared.contracts.requests import TOPIC
+from shared.clock import Clock, wall_now
+from shared.contracts import Record
+from shared.contracts.requests import TOPIC, RequestWithdrawn
 from shared.embedded import EmbeddedPostgres
+from shared.ids import new_id
 from shared.settings import Settings
-from tests.support.account import read_topic
+from tests.faults.load import Load
+from tests.support.account import STRANGER, read_topic
+from tests.support.eventually import eventually
+from tests.support.receiver import Receiver
 
 CLOCK = Clock()
 AWAY_SECONDS = 30.0
@@ -29,6 +37,7 @@ class Broken:
     cluster: Cluster
     settings: Settings
     chance: random.Random
+    load: Load
 
 
 Fault = Callable[[Broken], Awaitable[None]]
@@ -119,6 +128,57 @@ async def duplicate_the_log(broken: Broken) -> None:
         await bus.stop()
 
 
+async def wrong_clock(broken: Broken) -> None:
+    """A replica of triage comes back on a machine whose clock is wrong by an hour: it is not ready; then mended."""
+    replica = broken.cluster.one("triage", 1)
+    replica.environment["HEED_DANGEROUS_CLOCK_OFFSET_SECONDS"] = "3600"
+    replica.send(signal.SIGKILL)
+    await CLOCK.pause(15)
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        assert not await replica.is_ready(client)
+    del replica.environment["HEED_DANGEROUS_CLOCK_OFFSET_SECONDS"]
+    replica.send(signal.SIGKILL)
+    await _started_again([replica.instance], broken)
+
+
+async def bad_partners(broken: Broken) -> None:
+    """One partner answers nobody, another is not there at all; both are taken out again."""
+    async with Receiver.start() as slow, broken.load.client("operator") as operator:
+        slow.hold()
+        made = []
+        for url in (slow.url, "http://127.0.0.1:9/nobody"):
+            answer = await operator.post("/v1/webhooks", json={"url": url, "event_types": []})
+            assert answer.status_code == httpx2.codes.CREATED, answer.text
+            made.append(answer.json()["id"])
+        await CLOCK.pause(15)
+        assert slow.calls
+        for endpoint in made:
+            await operator.delete(f"/v1/webhooks/{endpoint}")
+
+
+async def unhandleable_event(broken: Broken) -> None:
+    """An event that nobody can handle, on a request that is under way: it waits with those behind it, for a person."""
+    async with broken.load.client("operator") as operator:
+        request_id = next(reversed(broken.load.receipts.values()))
+        headers = {
+            "ce_specversion": "1.0", "ce_id": str(new_id()), "ce_type": RequestWithdrawn.TYPE,
+            "ce_source": f"/heed/{STRANGER}", "ce_subject": request_id, "ce_time": wall_now().isoformat(),
+            "ce_sequence": "1", "content-type": "application/json",
+        }  # fmt: skip
+        bus = KafkaBus(broken.cluster.brokers.servers)
+        try:
+            await bus.publish([Record(topic=TOPIC, key=request_id, headers=headers, value=b'{"reason": 7}')])
+        finally:
+            await bus.stop()
+        for service in NAMES:
+            await eventually(partial(_dropped, operator, service, headers["ce_id"]), within_seconds=60)
+
+
+async def _dropped(client: httpx2.AsyncClient, service: str, event_id: str) -> bool:
+    """Leave the event out, once it is parked there."""
+    return (await client.post(f"/v1/parked/{service}/{event_id}/drop")).is_success
+
+
 async def _started_again(instances: list[str], broken: Broken) -> None:
     await CLOCK.pause(3)
     replicas = [r for r in broken.cluster.replicas if r.instance in instances]
@@ -138,4 +198,7 @@ LONG: dict[str, Fault] = {
     "PostgreSQL killed and away for 30 s": postgres_away,
     "a replica frozen past its leases, then thawed": freeze_replica,
     "the whole log delivered twice": duplicate_the_log,
+    "the clock of one process wrong by an hour": wrong_clock,
+    "a partner that never answers, and one that is not there": bad_partners,
+    "an event that nobody can handle": unhandleable_event,
 }
