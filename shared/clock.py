@@ -14,12 +14,12 @@ class Clock:
     A fast clock never touches signatures, tokens and ids: those take real time.
     """
 
-    def __init__(self, rate: float = 1.0, start: datetime | None = None, wrong_by: timedelta = timedelta()) -> None:
+    def __init__(self, rate: float = 1.0, start: datetime | None = None, wrong_by: float = 0.0) -> None:
         """`rate` is how many seconds pass here in one real second; `start` is what it shows now (default: the time).
 
-        `wrong_by` makes the machine's clock wrong, to see what comes of it.
+        `wrong_by` so many seconds the machine's clock is taken to be, to see what comes of it.
         """
-        self._rate, self._wrong_by = rate, wrong_by
+        self._rate, self._wrong_by = rate, timedelta(seconds=wrong_by)
         self._set(start or datetime.now(UTC))
         self.skew_seconds = 0.0
         """How far the machine's clock is from the database's."""

@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -80,9 +79,7 @@ class Service:
         `take` is given the facts of the types in `handles`, from `topics`.
         """
         self.name, self.settings = name, settings
-        self.clock = clock or Clock(
-            settings.dangerous_clock_rate, wrong_by=timedelta(seconds=settings.dangerous_clock_offset_seconds)
-        )
+        self.clock = clock or Clock(settings.dangerous_clock_rate, wrong_by=settings.dangerous_clock_offset_seconds)
         self.database = Database(required(settings.database, "database"))
         self.bus = make_bus(settings)
         self.instance = settings.instance or f"{socket.gethostname()}-{os.getpid()}"
