@@ -12,12 +12,13 @@ import click
 import pydantic
 import uvloop
 
-from services import standalone
 from services.client import Remote, tail_events
+from services.gateway.routes import GATEWAY
+from services.gateway.routes import SERVICES as INSIDE
 from shared.settings import SettingMissing, Settings
 from shared.telemetry import configure_logs
 
-SERVICES = standalone.NAMES
+SERVICES = (*INSIDE, GATEWAY)
 
 
 def read_settings(**given: Any) -> Settings:
@@ -49,6 +50,8 @@ def main() -> None:
 @click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
 def run(port: int | None, var: Path | None) -> None:
     """Run everything in one process, with a PostgreSQL of its own unless HEED_POSTGRES names one."""
+    from services import standalone  # noqa: PLC0415 every service comes with it, which no call to a running Heed needs
+
     settings = read_settings(port=port, var=var)
 
     async def ready(url: str) -> None:
@@ -63,6 +66,8 @@ def run(port: int | None, var: Path | None) -> None:
 @click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
 def serve(service: str, port: int | None) -> None:
     """Run one service in a process of its own; HEED_DATABASE, HEED_BUS and the secrets must be set."""
+    from services import standalone  # noqa: PLC0415 as above
+
     settings = read_settings(port=port)
 
     async def ready(url: str) -> None:

@@ -76,11 +76,12 @@ def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str
         background=[tell],
     )
     limits = Limits(settings)
+    callers = Callers(service.database, signer, settings.tracking_bytes)
     inner = service.app(api.router, keys.router)
-    inner.state.parts = api.Parts(reader=Reader(service, hub), limits=limits)
+    inner.state.parts = api.Parts(reader=Reader(service, hub), limits=limits, callers=callers)
     front = Front(
         inner,
-        callers=Callers(service.database, signer, settings.tracking_bytes),
+        callers=callers,
         limits=limits,
         table=Table(all_routes()),
         upstreams={**others, "documents": Documents(inner.openapi, others)},

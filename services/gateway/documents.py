@@ -10,7 +10,18 @@ import httpx2
 from starlette.responses import HTMLResponse, JSONResponse
 
 from services.gateway.routes import GATEWAY, PARKED, ROUTES, SERVICES
-from shared.problems import Problem, TooManyRequests, Unauthenticated, Unavailable
+from shared.messaging.parking import StillFails
+from shared.problems import (
+    BodyTooLarge,
+    Forbidden,
+    InvalidInput,
+    MalformedBody,
+    NotFound,
+    Problem,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 from shared.web import ASGIApp, Receive, Scope, Send, problem_response, responses
 
 Document = dict[str, Any]
@@ -162,7 +173,9 @@ def _finished(operation: Document, owner: str, method: str, path: str) -> Docume
     finished.pop("parameters", None)
     if parameters:
         finished["parameters"] = parameters
-    finished["responses"] = _as_text(responses(Unauthenticated, TooManyRequests, Unavailable)) | operation["responses"]
+    always = (Unauthenticated, TooManyRequests, Unavailable)
+    of_a_body = (MalformedBody, BodyTooLarge) if "requestBody" in operation else ()
+    finished["responses"] = _as_text(responses(*always, *of_a_body)) | operation["responses"]
     invalid = finished["responses"].get("422")
     if invalid and "application/json" in invalid.get("content", {}):
         schema = {"$ref": SCHEMAS + "ProblemDocument"}
@@ -200,7 +213,8 @@ def _parked() -> Iterator[tuple[str, str, Document]]:
                 "200": {
                     "description": "What is parked",
                     "content": {"application/json": {"schema": {"type": "object"}}},
-                }
+                },
+                **_as_text(responses(Forbidden, NotFound)),
             },
         },
     )
@@ -212,7 +226,10 @@ def _parked() -> Iterator[tuple[str, str, Document]]:
                 "summary": summary,
                 "operationId": f"{verb}_parked",
                 "parameters": [service, event],
-                "responses": {"204": {"description": "Done"}},
+                "responses": {
+                    "204": {"description": "Done"},
+                    **_as_text(responses(Forbidden, NotFound, StillFails, InvalidInput)),
+                },
             },
         )
 

@@ -129,8 +129,13 @@ class Consumer:
             await self._take(work, events)
 
     async def retry(self, work: Work, records: Sequence[Record]) -> None:
-        """Handle records that come out of the parking place."""
-        await self._apply(work, [Arrival.of(record) for record in records])
+        """Handle records that come out of the parking place; raises StillFails."""
+        try:
+            await self._apply(work, [Arrival.of(record) for record in records])
+        except Exception as error:
+            if is_transient(error):
+                raise
+            raise parking.StillFails(error=type(error).__name__) from error
 
 
 class _NotTogether(Exception):

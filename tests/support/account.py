@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from services import standalone
 from shared.bus import Bus
 from shared.bus.kafka import KafkaBus, servers_in
 from shared.contracts import Event, Fact, Record, decode
@@ -100,11 +101,14 @@ class Books:
         """Let go of the server."""
         await self._server.stop()
 
+    async def url(self, name: str) -> str:
+        """Where a service's database is, in its own role."""
+        secret = (self._var / "secrets" / f"database_{name}").read_text()
+        return await self._server.ensure_database(f"heed_{name}", secret)
+
     async def connect(self, name: str) -> asyncpg.Connection:
         """A connection to a service's database, in its own role."""
-        secret = (self._var / "secrets" / f"database_{name}").read_text()
-        url = await self._server.ensure_database(f"heed_{name}", secret)
-        return await asyncpg.connect(url.replace("+asyncpg", ""))
+        return await asyncpg.connect((await self.url(name)).replace("+asyncpg", ""))
 
     async def fetch(self, name: str, query: str) -> list[Any]:
         """Rows of a service's database."""
@@ -114,6 +118,26 @@ class Books:
             return rows
         finally:
             await connection.close()
+
+    async def everything(self, name: str, *but: str) -> dict[str, list[str]]:
+        """Every row of every table of a service, as text; but for these tables."""
+        tables = await self.fetch(name, "select tablename from pg_tables where schemaname = 'public'")
+        return {
+            table: [row for (row,) in await self.fetch(name, f"select t::text from {table} t order by 1")]
+            for (table,) in tables
+            if table not in but
+        }
+
+    async def unsettled(self) -> list[str]:
+        """What is still on its way: rows in an outbox, and partitions that are not read to their end."""
+        ends = {tuple(row[:2]): row[2] for row in await self.fetch("bus", "select * from log_partitions")}
+        found = []
+        for name in standalone.NAMES:
+            if waiting := (await self.fetch(name, "select count(*) from outbox"))[0][0]:
+                found.append(f"{name} has {waiting} to state")
+            read = await self.fetch(name, "select topic, number, position from positions")
+            found += [f"{name}: {at[0]} of {ends[*at]}" for *at, position in read if position != ends[*at]]
+        return found
 
     async def log(self) -> list[Event[Fact]]:
         """All facts about requests."""
