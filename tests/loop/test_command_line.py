@@ -98,11 +98,11 @@ async def test_what_is_parked_is_listed_and_mended(system: System) -> None:
         await books.fetch("gateway", f"alter table requests add constraint fault {fault}")
         task = await act(hospital, task, "accept")
         await act(hospital, task, "contact", medium="phone")
-        accepted, contacted = await eventually(lambda: parked_about(system, ill), lambda found: len(found) == 2)
+        accepted, contacted = await eventually(lambda: parked_about(system, ill), lambda found: len(found) == 2, 60)
         assert re.match(r"gateway  \S+  heed.request.accepted .* IntegrityError$", accepted)
         assert re.match(r"gateway  \S+  heed.request.contacted .* behind it$", contacted)
         other = (await file(operator))["id"]
-        await eventually(lambda: status_of(operator, other), lambda now: now == "assigned")
+        await eventually(lambda: status_of(operator, other), lambda now: now == "assigned", 60)
         retry = ("parked", "retry", "gateway", accepted.split()[1])
         code, said = await heed(system, *retry)
         assert code == 1
