@@ -14,7 +14,8 @@ import intake.handlers
 import services.callbacks.handlers
 import services.gateway.handlers
 import triage.handlers
-from shared.contracts import COMPACTED, FACTS, TOMBSTONES, TOPICS, Fact
+from shared.bus.kafka import MOST_COPIES, settings_of
+from shared.contracts import FACTS, TOMBSTONES, TOPICS, Fact
 from shared.settings import ROOT, Settings
 
 Document = dict[str, Any]
@@ -30,7 +31,7 @@ READ_BY: Mapping[str, Collection[type[Fact]]] = {
 GOLDEN = ROOT / "tests" / "contract" / "golden"
 SCHEMAS = "#/components/schemas/"
 KAFKA = {"bindingVersion": "0.5.0"}
-REPLICAS = 3
+REPLICAS = MOST_COPIES
 KEYS = {
     "heed.requests": "The request's id: all facts about a request stand in one partition, in one order.",
     "heed.texts": "The text's id; the newest record of a key replaces the older, and a tombstone erases the text.",
@@ -107,12 +108,16 @@ def facts_of(topic: str) -> list[type[Fact]]:
 
 def _channel(topic: str) -> Document:
     facts = facts_of(topic)
-    policy = ["compact"] if topic in COMPACTED else ["delete"]
+    settings = settings_of(topic, REPLICAS)
     kafka = {
         "topic": topic,
         "partitions": Settings.model_fields["bus_partitions"].default,
         "replicas": REPLICAS,
-        "topicConfiguration": {"cleanup.policy": policy},
+        "topicConfiguration": {
+            "cleanup.policy": [settings["cleanup.policy"]],
+            "retention.ms": int(settings["retention.ms"]),
+            "min.insync.replicas": int(settings["min.insync.replicas"]),
+        },
         **KAFKA,
     }
     return {

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 Document = Mapping[str, Any]
+DAY_MS = 24 * 60 * 60 * 1000
 STYLE = (
     "body{font:16px/1.5 sans-serif;margin:2em auto;max-width:60em;padding:0 1em}code,pre{font-size:.9em}"
     "h3{margin-top:2em}table{border-collapse:collapse}td,th{text-align:left;vertical-align:top;padding:.2em .8em}"
@@ -55,11 +56,13 @@ def _contents(document: Document) -> Iterator[str]:
 def _topic(topic: str, document: Document) -> Iterator[str]:
     channel = document["channels"][topic]
     kafka = channel["bindings"]["kafka"]
-    policy = ", ".join(kafka["topicConfiguration"]["cleanup.policy"])
+    kept = kafka["topicConfiguration"]
+    policy = ", ".join(kept["cleanup.policy"])
+    days = kept["retention.ms"] // DAY_MS
     yield f'<h2 id="{topic}"><code>{topic}</code></h2>'
     yield (
         f"<p>{_text(channel['description'])} Partitions: {kafka['partitions']} unless the settings say otherwise; "
-        f"copies: {kafka['replicas']}; cleanup: {policy}.</p>"
+        f"copies: {kafka['replicas']}, or one a broker; kept: {f'{days} days' if days > 0 else 'for ever'} ({policy}).</p>"
     )
     for name in channel["messages"]:
         yield from _message(document["components"]["messages"][name], document)
