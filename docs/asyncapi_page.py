@@ -59,10 +59,11 @@ def _topic(topic: str, document: Document) -> Iterator[str]:
     kept = kafka["topicConfiguration"]
     policy = ", ".join(kept["cleanup.policy"])
     days = kept["retention.ms"] // DAY_MS
+    time = f"{days} days" if days > 0 else "for ever"
     yield f'<h2 id="{topic}"><code>{topic}</code></h2>'
     yield (
         f"<p>{_text(channel['description'])} Partitions: {kafka['partitions']} unless the settings say otherwise; "
-        f"copies: {kafka['replicas']}, or one a broker; kept: {f'{days} days' if days > 0 else 'for ever'} ({policy}).</p>"
+        f"copies: {kafka['replicas']}, or one a broker; kept: {time} ({policy}).</p>"
     )
     for name in channel["messages"]:
         yield from _message(document["components"]["messages"][name], document)
