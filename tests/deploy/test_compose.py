@@ -103,8 +103,9 @@ def test_nothing_is_public_but_the_gateway() -> None:
     assert {name for name, service in services.items() if "ports" in service} == {"gateway"}
     assert DOCUMENT["networks"]["inside"]["internal"] is True
     assert {name for name, service in services.items() if "outside" in service["networks"]} == {"gateway", "callbacks"}
-    first, last, inner = map(int, re.split("[-:]", services["gateway"]["ports"][0]))
-    assert (last - first + 1, inner) == (services["gateway"]["deploy"]["replicas"], 8000)
+    (port,) = services["gateway"]["ports"]
+    first, last = map(int, port["published"].split("-"))
+    assert (last - first + 1, port["target"]) == (services["gateway"]["deploy"]["replicas"], 8000)
 
 
 @pytest.mark.parametrize("name", OURS)
