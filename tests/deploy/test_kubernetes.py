@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 from services import cli, standalone
-from services.installation import NEEDS
+from services.installation import ADMIN, NEEDS
 from shared.bus.kafka import servers_in
 from shared.settings import Settings
 from tests.deploy.deployment import (
@@ -329,3 +330,12 @@ def test_the_way_in_leads_to_the_gateway() -> None:
 def test_the_citys_namespace_is_the_one_that_everything_is_in() -> None:
     (namespace,) = of_kind(city(), "Namespace")
     assert {kustomization(folder)["namespace"] for folder in ("base", "city")} == {namespace}
+
+
+def test_the_page_makes_every_secret_and_file_that_is_mounted() -> None:
+    text = (KUBERNETES.parents[1] / "docs" / "operating.md").read_text()
+    named = re.search(r"^for name in (.*); do$", text, re.MULTILINE)
+    assert named
+    assert set(named[1].split()) == {*NEEDS, ADMIN}
+    files = set(re.findall(r"--from-file=(\w+)\.yaml", text))
+    assert files == {path.stem for path in (KUBERNETES.parent / "sample").glob("*.yaml")}
