@@ -15,7 +15,7 @@ import services.gateway.app
 from docs import asyncapi
 from services import standalone
 from services.installation import write_secrets
-from shared import health
+from shared import health, server
 from shared.settings import Settings
 from tests.support.harness import project_root
 
@@ -24,6 +24,8 @@ DEPLOY = project_root() / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 BUILDS = {**standalone.INSIDE, "gateway": services.gateway.app.build}
 HEALTH = {route.path for route in health.router.routes if hasattr(route, "path")}
+STOP_SECONDS = server.STOP_SECONDS + 2 * Settings.model_fields["stop_seconds"].default
+"""Calls are ended, then loops, then leases are handed over."""
 SETTINGS = {f"HEED_{name.upper()}" for name in Settings.model_fields}
 
 

@@ -15,7 +15,7 @@ from services.installation import ADMIN, NEEDS
 from shared.bus.kafka import servers_in
 from shared.database import POOL_CONNECTIONS
 from shared.settings import Settings
-from tests.deploy.deployment import BUILDS, DEPLOY, SETTINGS, compose, secrets_in
+from tests.deploy.deployment import BUILDS, DEPLOY, SETTINGS, STOP_SECONDS, compose, secrets_in
 
 SCHEMA = Path(__file__).parent / "schemas" / "compose-spec.json"
 DOCUMENT = compose()
@@ -114,6 +114,11 @@ def test_it_has_no_rights(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert not {"user", "privileged", "cap_add", "network_mode", "pid"} & set(service)
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_stop_has_its_time(name: str) -> None:
+    assert float(SERVED[name]["stop_grace_period"].removesuffix("s")) > STOP_SECONDS
 
 
 def test_each_waits_for_what_it_needs_and_that_says_when_it_is_well() -> None:

@@ -150,3 +150,18 @@ def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
     run = CliRunner().invoke(main, ["secrets", str(tmp_path)])
     assert run.exit_code == 1
     assert "backup" in run.output
+
+
+def test_the_commands_prepare_an_installation(
+    at_hand: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = CliRunner().invoke(main, ["databases", str(at_hand)])
+    assert missing.exit_code == 1
+    assert "HEED_POSTGRES is not set" in missing.output
+    monkeypatch.setenv("HEED_POSTGRES", postgres.admin_url)
+    made = CliRunner().invoke(main, ["databases", str(at_hand)], catch_exceptions=False)
+    assert len(made.output.split()) == len(NEEDS)
+    (at_hand / "intake" / "database").write_text("postgresql://nobody@127.0.0.1/heed_intake")
+    wrong = CliRunner().invoke(main, ["databases", str(at_hand)])
+    assert wrong.exit_code == 1
+    assert "intake/database" in wrong.output

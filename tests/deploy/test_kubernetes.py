@@ -21,6 +21,7 @@ from tests.deploy.deployment import (
     HEALTH,
     KUBERNETES,
     SETTINGS,
+    STOP_SECONDS,
     Manifest,
     apply_patch,
     base,
@@ -183,6 +184,18 @@ def test_probes_ask_for_what_is_answered(read: Read) -> None:
         assert probes["liveness"]["path"] == "/livez", "a database that is away is no reason to start anew"
         assert probes["readiness"]["path"] == "/readyz"
         assert {probe["port"] for probe in probes.values()} == {port["name"] for port in asked["ports"]}
+
+
+@both
+def test_metrics_are_found_and_a_stop_has_its_time(read: Read) -> None:
+    for manifest in of_kind(read(), "Deployment").values():
+        template = manifest["spec"]["template"]
+        found = {key.partition("/")[2]: value for key, value in template["metadata"]["annotations"].items()}
+        assert found["scrape"] == "true"
+        assert found["path"] in HEALTH
+        assert int(found["port"]) in {port["containerPort"] for port in container(template)["ports"]}
+        before = container(template)["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert template["spec"]["terminationGracePeriodSeconds"] > before + STOP_SECONDS
 
 
 @both
