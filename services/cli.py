@@ -15,7 +15,7 @@ import uvloop
 from services.client import Remote, tail_events
 from services.gateway.routes import GATEWAY
 from services.gateway.routes import SERVICES as INSIDE
-from shared.settings import SettingMissing, Settings
+from shared.settings import SettingMissing, Settings, required
 from shared.telemetry import configure_logs
 
 SERVICES = (*INSIDE, GATEWAY)
@@ -145,6 +145,19 @@ def issue(kind: str, name: str | None, organisation: str | None, area: str | Non
     click.echo(Remote.from_environment("supervisor").post("/v1/tokens", wanted)["token"])
 
 
+@token.command()
+def first() -> None:
+    """Issue a supervisor's key where none has one, by the gateway's HEED_DATABASE, and print it, this once."""
+    from services import installation  # noqa: PLC0415 no call to a running Heed needs it
+
+    settings = read_settings()
+
+    async def issue_first() -> None:
+        click.echo(await installation.issue_first_key(settings))
+
+    run_to_end(issue_first())
+
+
 @token.command("list")
 def list_tokens() -> None:
     """All keys that were ever issued."""
@@ -170,6 +183,35 @@ def apply(kind: str, file: Path, dry_run: bool) -> None:
     content = {"kind": kind, "content": file.read_text(), "dry_run": dry_run}
     answer = Remote.from_environment().post("/v1/directory", content)
     click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+
+
+@main.command("secrets")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--postgres", "server", default="postgres:5432", show_default=True, help="Where the databases will be.")
+def write_secrets(folder: Path, server: str) -> None:
+    """Write the secrets that services of their own need into a folder for each; what is there stays."""
+    from services import installation  # noqa: PLC0415 no call to a running Heed needs it
+
+    try:
+        for path in installation.write_secrets(folder, server):
+            click.echo(path)
+    except installation.NotAsWritten as wrong:
+        raise click.ClickException(str(wrong)) from wrong
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def databases(folder: Path) -> None:
+    """Make the role and the database of each service, as FOLDER names them, on the server HEED_POSTGRES."""
+    from services import installation  # noqa: PLC0415 no call to a running Heed needs it
+
+    settings = read_settings()
+
+    async def make() -> None:
+        for name in await installation.make_databases(required(settings.postgres, "postgres"), folder):
+            click.echo(name)
+
+    run_to_end(make())
 
 
 @main.command()

@@ -1,13 +1,14 @@
-"""One OpenAPI document for the whole API, merged from those of the services, and a page that lists it."""
+"""One OpenAPI document for the whole API, merged from those of the services, a page that lists it, and the events."""
 
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import httpx2
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from services.gateway.routes import GATEWAY, PARKED, ROUTES, SERVICES
 from shared.messaging.parking import StillFails
@@ -28,6 +29,8 @@ Document = dict[str, Any]
 Fetch = Callable[[], Awaitable[Document]]
 FRESH_SECONDS = 60.0
 """How long a merged document is given out before the services are asked again."""
+EVENTS = Path(__file__).with_name("asyncapi.json")
+"""The AsyncAPI document, made from the contracts by `make docs`."""
 SCHEMAS = "#/components/schemas/"
 OPEN_TO_ALL = frozenset({("post", "/v1/requests"), ("get", "/v1/categories")})
 FILING = ("post", "/v1/requests")
@@ -63,15 +66,19 @@ PROBLEM_DOCUMENT: Document = {
 
 
 class Documents:
-    """Answers /openapi.json and /docs."""
+    """Answers /openapi.json, /asyncapi.json and /docs."""
 
     def __init__(self, own: Callable[[], Document], upstreams: Mapping[str, ASGIApp]) -> None:
         """`own` makes the gateway's document; the others are fetched from the upstreams."""
         self._own, self._upstreams = own, upstreams
+        self._events = EVENTS.read_bytes()
         self._merged: tuple[float, Document] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
+        if scope["path"] == "/asyncapi.json":
+            await Response(self._events, media_type="application/json")(scope, receive, send)
+            return
         try:
             merged = await self.merged()
         except Problem as problem:
@@ -244,6 +251,7 @@ def page(document: Document) -> str:
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Heed API</title>"
         "<style>body{font:16px sans-serif;margin:2em}td{padding:.2em .8em;border-top:1px solid #ccc}</style>"
-        "<h1>Heed API</h1><p>The whole description: <a href=/openapi.json>openapi.json</a> (OpenAPI 3.1).</p>"
+        "<h1>Heed API</h1><p>The whole description: <a href=/openapi.json>openapi.json</a> (OpenAPI 3.1). "
+        "The events: <a href=/asyncapi.json>asyncapi.json</a> (AsyncAPI 3.0).</p>"
         f"<table>{rows}</table></html>"
     )
