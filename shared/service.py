@@ -14,6 +14,7 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from shared import health
+from shared.bus import BusUnavailable
 from shared.bus.chosen import make_bus
 from shared.clock import Clock
 from shared.contracts import Fact
@@ -25,12 +26,13 @@ from shared.messaging.consumer import Consumer, Take
 from shared.messaging.grouped import Grouped
 from shared.messaging.idempotency import Idempotency
 from shared.messaging.positions import Positions
+from shared.messaging.recovery import Recovery
 from shared.messaging.relay import Relay
 from shared.messaging.tables import outbox
 from shared.messaging.timers import Fire, Timers
 from shared.messaging.transient import is_transient
 from shared.messaging.work import Work, say_seen
-from shared.problems import Problem
+from shared.problems import CatchingUp, Problem
 from shared.settings import Settings, required
 from shared.telemetry import (
     CONSUMER_LAG,
@@ -53,6 +55,8 @@ RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 HOUSEKEEPING_SECONDS = 60.0
 MEASURE_SECONDS = 5.0
 SETTLING_SECONDS = 0.02
+LEARN_SECONDS = 5.0
+"""How long a start waits for the bus."""
 ATTEMPTS = 3
 log = structlog.get_logger()
 
@@ -89,6 +93,7 @@ class Service:
         self._migrations = migrations
         self._background, self._on_start = background, on_start
         self.positions = Positions(self.database, self.instance, settings.lease_seconds)
+        self.recovery = Recovery(name, self.database, self.bus, self.topics, settings.lease_seconds)
         self.consumer = (
             Consumer(
                 name,
@@ -100,6 +105,7 @@ class Service:
                 handles,
                 self.topics,
                 settings.batch_events,
+                self.recovery,
             )
             if take
             else None
@@ -119,6 +125,8 @@ class Service:
 
         With `idempotency`, the answer (a pydantic model) is kept with the key; raises Replay where it is known.
         """
+        if self.is_ready and not self.recovery.is_over:
+            raise CatchingUp
         for attempt in range(ATTEMPTS):
             try:
                 return await self._command_once(verb, idempotency, *args, **kwargs)
@@ -178,6 +186,9 @@ class Service:
         await self.migrate()
         await self.bus.start()
         await self.synchronise()
+        with suppress(BusUnavailable, TimeoutError):  # tried again until it is there
+            async with asyncio.timeout(LEARN_SECONDS):
+                await self.recovery.learn()
         if self._on_start:
             await self._on_start(self)
 
@@ -240,10 +251,11 @@ class Service:
         with suppress(Exception):  # the leases run out by themselves
             async with asyncio.timeout(self.settings.stop_seconds):
                 await self.relay.release()
-                await self.positions.release()
+                if self.recovery.has_learned:  # else the next start must still see since when it was not in use
+                    await self.positions.release()
 
     def _loops(self) -> list[Callable[[], Awaitable[None]]]:
-        loops: list[Callable[[], Awaitable[None]]] = [self.relay.run, self._keep_house, self._measure]
+        loops: list[Callable[[], Awaitable[None]]] = [self._relay, self._keep_house, self._measure]
         if self.consumer:
             loops.append(self._consume)
         if self.timers:
@@ -265,10 +277,15 @@ class Service:
             await self.clock.pause(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
             failures += 1
 
+    async def _relay(self) -> None:
+        await self.recovery.learn()
+        await self.relay.run()
+
     async def _consume(self) -> None:
         assert self.consumer  # noqa: S101 started only where there is one
         time = asyncio.get_running_loop().time
         reported_at = time()
+        await self.recovery.learn()
         claim_every, patience = self.settings.lease_seconds / 3, self.settings.poll_seconds
         async with self.bus.reader(f"heed.{self.name}") as reader:
             while True:
@@ -277,6 +294,7 @@ class Service:
                     self.after(work)
                 if done:
                     self.arrivals.signal()
+                await self.recovery.look()
                 if time() - reported_at >= MEASURE_SECONDS:
                     await reader.report()
                     reported_at = time()
@@ -285,7 +303,7 @@ class Service:
         assert self.timers  # noqa: S101 started only where there is one
         while True:
             self._timer_set.clear()
-            if self.clock.is_trustworthy:
+            if self.clock.is_trustworthy and self.recovery.is_over:
                 while done := await self.timers.fire_due():
                     for work in done:
                         self.after(work)

@@ -16,6 +16,7 @@ from shared.database import Database, Transaction
 from shared.messaging import parking
 from shared.messaging.inbox import take_in
 from shared.messaging.positions import Positions, StaleLease
+from shared.messaging.recovery import RecoveringWork, Recovery
 from shared.messaging.transient import is_transient
 from shared.messaging.work import Work
 
@@ -37,8 +38,10 @@ class Consumer:
         handles: Collection[type[Fact]],
         topics: Sequence[str],
         batch_events: int,
+        recovery: Recovery,
     ) -> None:
         """`take` handles the facts in `handles`, in the transaction it is given; of others only the number is kept."""
+        self._recovery = recovery
         self._name, self._database, self._bus, self._positions = name, database, bus, positions
         self._now, self._take, self._topics, self._batch_events = now, take, topics, batch_events
         self._types = frozenset(fact.TYPE for fact in handles)
@@ -83,12 +86,12 @@ class Consumer:
         arrivals = [Arrival.of(record) for record in records]
         async with self._database.transaction() as connection:
             await self._positions.advance(connection, to)
-            work = Work(connection, self._now(), self._name)
+            work = self._new_work(connection)
             blocked = await parking.subjects_parked(connection, sorted({a.subject for a in arrivals}))
             if blocked:
                 raise _NotTogether
             await self._apply(work, arrivals)
-            await work.flush()
+            await self._flush(work, records)
         return work
 
     async def _one_by_one(self, to: dict[Partition, int], records: Sequence[Record]) -> list[Work]:
@@ -101,11 +104,11 @@ class Consumer:
         subject = parking.subject_of(record)
         if await parking.subjects_parked(connection, [subject]):
             return await self._park(connection, record, "behind", behind=True)
-        work = Work(connection, self._now(), self._name)
+        work = self._new_work(connection)
         try:
             async with connection.begin_nested():
                 await self._apply(work, [Arrival.of(record)])
-                await work.flush()
+                await self._flush(work, [record])
         except Exception as error:
             if is_transient(error):
                 raise
@@ -114,13 +117,24 @@ class Consumer:
         return work
 
     async def _park(self, connection: Transaction, record: Record, error: str, *, behind: bool) -> Work:
-        work = Work(connection, self._now(), self._name)
+        work = self._new_work(connection)
         await parking.park(work, record, error, behind=behind)
-        await work.flush()
+        await self._flush(work, [record])
         return work
+
+    def _new_work(self, connection: Transaction) -> Work:
+        kind = Work if self._recovery.is_over else RecoveringWork
+        return kind(connection, self._now(), self._name)
+
+    async def _flush(self, work: Work, records: Sequence[Record]) -> None:
+        await work.flush()
+        if isinstance(work, RecoveringWork):
+            await self._recovery.forget(work.connection, records)
 
     async def _apply(self, work: Work, arrivals: Sequence[Arrival]) -> None:
         fresh = await take_in(work.connection, arrivals)
+        if isinstance(work, RecoveringWork):
+            work.foretold = await self._recovery.foretold_among(work.connection, fresh.arrivals)
         for late in fresh.gaps:
             log.error("sequence_gap", service=self._name, source=late.source, event_type=late.type)
             work.state(AlarmRaised(service=self._name, kind=AlarmKind.SEQUENCE_GAP), late.subject)
