@@ -74,13 +74,15 @@ class Service:
         topics: Sequence[str] = (),
         take: Take | None = None,
         handles: Collection[type[Fact]] = (),
+        recalls: Collection[type[Fact]] = (),
         fire: Fire | None = None,
         background: Sequence[Callable[["Service"], Awaitable[None]]] = (),
         on_start: Callable[["Service"], Awaitable[None]] | None = None,
     ) -> None:
         """Opens nothing yet; raises SettingMissing where it could not start.
 
-        `take` is given the facts of the types in `handles`, from `topics`.
+        `take` is given the facts of the types in `handles`, from `topics`; of those in `recalls` only own ones that a
+        restored database does not know of.
         """
         self.name, self.settings = name, settings
         self.clock = clock or Clock(settings.dangerous_clock_rate, wrong_by=settings.dangerous_clock_offset_seconds)
@@ -103,6 +105,7 @@ class Service:
                 self.clock.now,
                 take,
                 handles,
+                recalls,
                 self.topics,
                 settings.batch_events,
                 self.recovery,

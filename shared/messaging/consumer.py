@@ -36,6 +36,7 @@ class Consumer:
         now: Callable[[], datetime],
         take: Take,
         handles: Collection[type[Fact]],
+        recalls: Collection[type[Fact]],
         topics: Sequence[str],
         batch_events: int,
         recovery: Recovery,
@@ -45,6 +46,7 @@ class Consumer:
         self._name, self._database, self._bus, self._positions = name, database, bus, positions
         self._now, self._take, self._topics, self._batch_events = now, take, topics, batch_events
         self._types = frozenset(fact.TYPE for fact in handles)
+        self._recalls = frozenset(fact.TYPE for fact in recalls)
         self._partitions: list[Partition] = []
         self._claimed_at = -1e9
 
@@ -138,9 +140,14 @@ class Consumer:
         for late in fresh.gaps:
             log.error("sequence_gap", service=self._name, source=late.source, event_type=late.type)
             work.state(AlarmRaised(service=self._name, kind=AlarmKind.SEQUENCE_GAP), late.subject)
-        handled = (decode(arrival.record) for arrival in fresh.arrivals if arrival.type in self._types)
+        handled = (decode(arrival.record) for arrival in fresh.arrivals if self._is_for_us(work, arrival))
         if events := [event for event in handled if event]:
             await self._take(work, events)
+
+    def _is_for_us(self, work: Work, arrival: Arrival) -> bool:
+        if arrival.type in self._types:
+            return True
+        return arrival.type in self._recalls and arrival.record.headers.get("ce_id") in work.foretold
 
     async def retry(self, work: Work, records: Sequence[Record]) -> None:
         """Handle records that come out of the parking place; raises StillFails."""

@@ -101,13 +101,18 @@ class Books:
         """Let go of the server."""
         await self._server.stop()
 
+    @property
+    def admin_url(self) -> str:
+        """The server, as its superuser."""
+        return self._server.admin_url
+
     async def url(self, name: str) -> str:
-        """Where a service's database is, in its own role."""
+        """A service's database, in its own role."""
         secret = (self._var / "secrets" / f"database_{name}").read_text()
         return await self._server.ensure_database(f"heed_{name}", secret)
 
     async def connect(self, name: str) -> asyncpg.Connection:
-        """A connection to a service's database, in its own role."""
+        """A connection to a service's database."""
         return await asyncpg.connect((await self.url(name)).replace("+asyncpg", ""))
 
     async def fetch(self, name: str, query: str) -> list[Any]:
