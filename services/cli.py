@@ -6,6 +6,7 @@ import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import click
@@ -123,6 +124,18 @@ def drop(service: str, event_id: UUID) -> None:
     """Leave a parked event out, and handle those behind it."""
     Remote.from_environment().post(f"/v1/parked/{service}/{event_id}/drop")
     click.echo("left out")
+
+
+@main.command("lost-contacts")
+def lost_contacts() -> None:
+    """Requests whose contact went with a database that had to be restored: to be looked for in their texts."""
+    remote, page = Remote.from_environment(), "/v1/alarms?kind=contact_lost&limit=200"
+    cursor: str | None = ""
+    while cursor is not None:
+        found = remote.get(f"{page}&cursor={quote(cursor)}" if cursor else page)
+        for alarm in found["items"]:
+            click.echo(f"{alarm['subject']}  missed since {alarm['raised_at']}")
+        cursor = found["next_cursor"]
 
 
 @main.group()
