@@ -1,7 +1,7 @@
-"""`python -m bench [filing] [loop] [stored] [bus] [cluster]`: the comparisons named; without Java, the first three.
+"""`python -m bench [filing] [loop] [stored] [cost] [bus] [cluster]`: those named; without Java, the first four.
 
 BENCH_COUNT is how many requests each load sends (3,000), BENCH_ROWS how many are stored (100,000; the budget speaks of
-1,000,000, which takes some minutes to seed).
+1,000,000, which takes some minutes to seed). BENCH_LIVES is how many requests `cost` follows to their end (200).
 """
 
 import os
@@ -11,13 +11,14 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bus, cluster, filing, loop, report, stored
+from bench import bus, cluster, cost, filing, loop, report, stored
 from bench.heed import WHOLE, heed, work_folder
 from bench.report import Row
 
 COUNT = 3_000
 ROWS = 100_000
-PARTS = ("filing", "loop", "stored")
+LIVES = 200
+PARTS = ("filing", "loop", "stored", "cost")
 ON_KAFKA = ("bus", "cluster")
 
 
@@ -40,6 +41,9 @@ async def measure(parts: list[str], work: Path) -> list[Row]:
         print(report.table(found))
     if "cluster" in parts:
         found += await cluster.measure(work, count)
+    if "cost" in parts:
+        lives = int(os.environ.get("BENCH_LIVES", LIVES))
+        found += await cost.measure(work, lives, with_kafka=shutil.which("java") is not None)
     return found
 
 
