@@ -249,11 +249,16 @@ def cluster(port: int | None, var: Path | None, brokers: str, replicas: int) -> 
 @main.command()
 @click.option("--brokers", type=click.Choice(["1", "3"]), default="1", help="How many brokers.")
 @click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
-def kafka(brokers: str, var: Path | None) -> None:
+@click.option("--fetch", is_flag=True, help="Only fetch its jars, by Maven.")
+def kafka(brokers: str, var: Path | None, fetch: bool) -> None:
     """Run Kafka alone on this machine, until Ctrl-C."""
     from services.cluster import run as of_cluster  # noqa: PLC0415 no other command needs it
+    from services.cluster.kafka import fetch_jars  # noqa: PLC0415
 
     settings = read_settings(var=var)
+    if fetch:
+        run_to_end(fetch_jars())
+        return
 
     async def ready(url: str) -> None:
         click.echo(f"Kafka answers. HEED_BUS={url}")
