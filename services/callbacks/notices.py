@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.contracts import Event, Fact
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.life import TRANSITIONS, Life, applies, begin, fold
 from shared.contracts.vocabulary import Addressee, Language, Role
@@ -96,6 +97,8 @@ def to_resident(before: Case, fact: Fact) -> Draft | None:
             return _with_time(replace(draft, words="assigned"), fact.answer_by)
         case r.RequestAnswered():
             return _with_time(replace(draft, words="answered"), fact.fulfil_by)
+        case w.TaskExtended():
+            return replace(draft, words="extended", by=fact.due_at)
         case r.RequestClosed():
             return replace(draft, words=f"closed_{fact.outcome}")
         case r.RequestRejected():
@@ -107,6 +110,7 @@ def to_resident(before: Case, fact: Fact) -> Draft | None:
 
 _PLAIN: dict[type[Fact], str] = {
     r.TaskProgressed: "progressed",
+    w.RequestInterimAnswered: "progressed",
     r.TaskFulfilled: "fulfilled",
     r.RequestDisputed: "reopened",
     r.RequestMerged: "merged",
@@ -114,6 +118,7 @@ _PLAIN: dict[type[Fact], str] = {
 }
 _TOLD_TO_THE_MERGED = (
     r.TaskProgressed,
+    w.RequestInterimAnswered,
     r.RequestAnswered,
     r.TaskFulfilled,
     r.RequestDisputed,
@@ -155,6 +160,13 @@ def _of_task(draft: Draft, fact: r.TaskFact) -> Draft:
         case r.TaskEscalated():
             values = {"stage": fact.stage, "level": str(fact.level)}
             return replace(draft, addressee=Addressee.SUPERVISOR, words="escalated", values=values)
+        case w.TaskSupervised():
+            values = {"stage": fact.stage}
+            leader = replace(draft, addressee=Addressee.SUPERVISOR, liaison=fact.leader)
+            return replace(leader, words="supervised", by=fact.answer_by, values=values)
+        case w.DelayPublicised():
+            values = {"stage": fact.stage}
+            return replace(draft, addressee=Addressee.SUPERVISOR, words="publicised", by=fact.due_at, values=values)
         case r.TaskRecalled():
             return replace(draft, words="recalled", liaison=fact.liaison)
         case r.TaskCancelled():

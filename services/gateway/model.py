@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import cast
 from uuid import UUID
 
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
 from shared.contracts.life import Life, begin, fold
@@ -31,6 +32,8 @@ COUNTED: Mapping[type[Fact], str] = MappingProxyType(
         r.TaskReturned: "returns",
         r.TaskRecalled: "recalls",
         r.TaskEscalated: "escalations",
+        w.TaskTransferred: "transfers",
+        w.TaskSupervised: "supervisions",
         r.RequestAmended: "amendments",
     }
 )
@@ -206,6 +209,8 @@ def _after(view: View, fact: Fact, changed: bool) -> View:
                 contact_by=fact.contact_by or view.contact_by,
                 answer_by=fact.answer_by or view.answer_by,
             )
+        case w.TaskExtended(role=Role.LEAD):
+            return replace(view, answer_by=fact.due_at)
         case r.ResidentContacted():
             return replace(view, contacted=True)
         case r.TaskNudged():

@@ -13,6 +13,7 @@ from services.gateway.model import View, is_overdue, promises
 from services.gateway.store import Entry
 from services.gateway.words import HOLDING_SERVICES
 from shared.contracts import FACTS
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.directory import Named
 from shared.contracts.envelope import Fact
@@ -74,6 +75,19 @@ WORDS: dict[type[Fact], Words] = {
     r.TaskReminded: _words("", "task_id role organisation stage percent due_at", from_residents=True),
     r.TaskNudged: _words("", "task_id role organisation stage count missed due_at", from_residents=True),
     r.TaskEscalated: _words("", "task_id role organisation stage level", from_residents=True),
+    w.TaskConfirmed: _words("", "task_id role organisation happens_at text_id", from_residents=True),
+    w.TaskDelivered: _words("", "task_id role organisation quantity delivered asked unit", from_residents=True),
+    w.TaskTransferred: _words(
+        "", "task_id role organisation cause from_liaison liaison text_id", from_residents=True
+    ),
+    w.RequestInterimAnswered: _words("role organisation text_id", "task_id"),
+    w.TaskExtended: _words("role organisation due_at text_id", "task_id stage before hard policy_version"),
+    w.TaskArbitrated: _words("", "task_id role organisation returns text_id", from_residents=True),
+    w.TaskSupervised: _words(
+        "", "task_id role organisation cause stage leader answer_by policy_version text_id", from_residents=True
+    ),
+    w.SupervisionAnswered: _words("", "task_id role organisation leader text_id", from_residents=True),
+    w.DelayPublicised: _words("role organisation stage due_at", "task_id"),
     r.RequestDisputed: _words("reason"),
     r.RequestClosed: _words("outcome"),
     r.RequestRated: _words("solved satisfaction text_id", "counts"),
@@ -164,6 +178,8 @@ class Counts(BaseModel):
     returns: int
     recalls: int
     escalations: int
+    supervisions: int
+    transfers: int
     amendments: int
     reopened: int
 
@@ -297,7 +313,7 @@ def _tasks(view: View, names: Names) -> list[TaskShown]:
 
 
 def _counts(view: View) -> Counts:
-    names = ("reminders", "returns", "recalls", "escalations", "amendments")
+    names = ("reminders", "returns", "recalls", "escalations", "supervisions", "transfers", "amendments")
     return Counts(
         reasons=view.reasons,
         nudges=view.nudges,
