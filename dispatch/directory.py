@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from dispatch import store
@@ -59,14 +60,18 @@ class Desk:
 
     async def duty(self, work: Work, *, with_loads: bool = False) -> Duty:
         """What a decision in this transaction rests on; `with_loads` where somebody is to be given a task."""
-        revision = await store.city_revision(work.connection)
-        if self._snapshot is None or revision != self._revision:
-            self._snapshot, self._revision = await _load(work.connection), revision
-        known = self._snapshot
-        duty = Duty(city=known.city, routing=known.routing, clocks=known.clocks, now=work.now, new_id=new_id)
+        duty = await self.look(work.connection, work.now)
         if with_loads:
             duty.loads = await store.count_loads(work.connection)
         return duty
+
+    async def look(self, connection: Transaction, now: datetime) -> Duty:
+        """The same for who only reads."""
+        revision = await store.city_revision(connection)
+        if self._snapshot is None or revision != self._revision:
+            self._snapshot, self._revision = await _load(connection), revision
+        known = self._snapshot
+        return Duty(city=known.city, routing=known.routing, clocks=known.clocks, now=now, new_id=new_id)
 
 
 async def _load(connection: Transaction) -> Snapshot:

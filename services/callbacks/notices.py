@@ -97,20 +97,20 @@ def to_resident(before: Case, fact: Fact) -> Draft | None:
             return _with_time(replace(draft, words="assigned"), fact.answer_by)
         case r.RequestAnswered():
             return _with_time(replace(draft, words="answered"), fact.fulfil_by)
-        case w.TaskExtended():
-            return replace(draft, words="extended", by=fact.due_at)
         case r.RequestClosed():
             return replace(draft, words=f"closed_{fact.outcome}")
         case r.RequestRejected():
             return replace(draft, words="rejected", values={"reason": fact.reason})
         case _:
             words = _PLAIN.get(type(fact))
-            return replace(draft, words=words) if words else None
+            by = fact.due_at if isinstance(fact, w.TaskExtended) else None
+            return replace(draft, words=words, by=by) if words else None
 
 
 _PLAIN: dict[type[Fact], str] = {
     r.TaskProgressed: "progressed",
     w.RequestInterimAnswered: "progressed",
+    w.TaskExtended: "extended",
     r.TaskFulfilled: "fulfilled",
     r.RequestDisputed: "reopened",
     r.RequestMerged: "merged",
@@ -143,8 +143,19 @@ def to_handlers(before: Case, fact: Fact) -> list[Draft]:
         return [_to_liaison(before, owner, "amended") for owner in owners]
     if not isinstance(fact, r.TaskFact):
         return []
-    draft = _of_task(_to_liaison(before, fact.organisation, ""), fact)
+    draft = _to_liaison(before, fact.organisation, "")
+    if isinstance(fact, w.TaskSupervised | w.DelayPublicised):
+        return [_of_oversight(draft, fact)]
+    draft = _of_task(draft, fact)
     return [draft] if draft.words else []
+
+
+def _of_oversight(draft: Draft, fact: w.TaskSupervised | w.DelayPublicised) -> Draft:
+    """What the leader, or every supervisor's desk, is told."""
+    draft = replace(draft, addressee=Addressee.SUPERVISOR, values={"stage": fact.stage})
+    if isinstance(fact, w.TaskSupervised):
+        return replace(draft, words="supervised", liaison=fact.leader, by=fact.answer_by)
+    return replace(draft, words="publicised", by=fact.due_at)
 
 
 def _of_task(draft: Draft, fact: r.TaskFact) -> Draft:
@@ -160,13 +171,6 @@ def _of_task(draft: Draft, fact: r.TaskFact) -> Draft:
         case r.TaskEscalated():
             values = {"stage": fact.stage, "level": str(fact.level)}
             return replace(draft, addressee=Addressee.SUPERVISOR, words="escalated", values=values)
-        case w.TaskSupervised():
-            values = {"stage": fact.stage}
-            leader = replace(draft, addressee=Addressee.SUPERVISOR, liaison=fact.leader)
-            return replace(leader, words="supervised", by=fact.answer_by, values=values)
-        case w.DelayPublicised():
-            values = {"stage": fact.stage}
-            return replace(draft, addressee=Addressee.SUPERVISOR, words="publicised", by=fact.due_at, values=values)
         case r.TaskRecalled():
             return replace(draft, words="recalled", liaison=fact.liaison)
         case r.TaskCancelled():

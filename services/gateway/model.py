@@ -199,9 +199,28 @@ def _after(view: View, fact: Fact, changed: bool) -> View:
     """What the fact promises, keeps or counts; `changed`: whether it changed the status."""
     if name := COUNTED.get(type(fact)):
         view = replace(view, counts={**view.counts, name: view.counts.get(name, 0) + 1})
+    if isinstance(fact, r.TaskFact):
+        view = _promised(view, fact)
     match fact:
         case r.RequestTriaged():
             return _triaged(view, fact)
+        case r.RequestAnswered() if changed:
+            answer = Answer(
+                text_id=fact.text_id,
+                at=view.life.changed_at,
+                organisation=fact.organisation,
+                fulfil_by=fact.fulfil_by,
+            )
+            return replace(view, answer=answer)
+        case r.RequestDisputed() if changed:
+            return replace(view, answer=None, contacted=False, contact_by=None, answer_by=None)
+        case _:
+            return view
+
+
+def _promised(view: View, fact: r.TaskFact) -> View:
+    """What a task's fact promises, or what was owed and has happened."""
+    match fact:
         case r.TaskAssigned(role=Role.LEAD):
             return replace(
                 view,
@@ -215,16 +234,6 @@ def _after(view: View, fact: Fact, changed: bool) -> View:
             return replace(view, contacted=True)
         case r.TaskNudged():
             return replace(view, nudges=view.nudges + 1 + fact.missed)
-        case r.RequestAnswered() if changed:
-            answer = Answer(
-                text_id=fact.text_id,
-                at=view.life.changed_at,
-                organisation=fact.organisation,
-                fulfil_by=fact.fulfil_by,
-            )
-            return replace(view, answer=answer)
-        case r.RequestDisputed() if changed:
-            return replace(view, answer=None, contacted=False, contact_by=None, answer_by=None)
         case _:
             return view
 

@@ -77,9 +77,7 @@ WORDS: dict[type[Fact], Words] = {
     r.TaskEscalated: _words("", "task_id role organisation stage level", from_residents=True),
     w.TaskConfirmed: _words("", "task_id role organisation happens_at text_id", from_residents=True),
     w.TaskDelivered: _words("", "task_id role organisation quantity delivered asked unit", from_residents=True),
-    w.TaskTransferred: _words(
-        "", "task_id role organisation cause from_liaison liaison text_id", from_residents=True
-    ),
+    w.TaskTransferred: _words("", "task_id role organisation cause from_liaison liaison text_id", from_residents=True),
     w.RequestInterimAnswered: _words("role organisation text_id", "task_id"),
     w.TaskExtended: _words("role organisation due_at text_id", "task_id stage before hard policy_version"),
     w.TaskArbitrated: _words("", "task_id role organisation returns text_id", from_residents=True),

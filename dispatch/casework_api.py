@@ -1,0 +1,177 @@
+"""The HTTP door for what is done on a case beside the plain verbs."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from dispatch import casework
+from dispatch.answers import TaskShown
+from dispatch.api import ACTING, AtDesk, Moment, OrganisationId, Revision, Words
+from dispatch.oversight import UnknownLeader
+from dispatch.tasks import (
+    ExtensionRefused,
+    HappensInThePast,
+    InterimAnswerMissing,
+    NoOrder,
+    NotOnDuty,
+    NotTheLead,
+    RedNeverExtends,
+    TransfersExhausted,
+    UnknownOrganisation,
+)
+from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflict
+from shared.service import Here
+from shared.web import Body, Caller, IdempotencyKey, responses
+
+router = APIRouter(prefix="/v1", tags=["dispatch"])
+PersonId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class ConfirmBody(Body):
+    """One's part is arranged; `happens_at` is when it will happen."""
+
+    revision: Revision
+    happens_at: Moment | None = None
+    note: Words | None = None
+
+
+@router.post("/tasks/{task_id}/confirm", responses=responses(*ACTING, HappensInThePast))
+async def confirm(
+    task_id: UUID, body: ConfirmBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Say that your part is arranged, and for when: what comes after it in the playbook begins."""
+    values = (body.revision, body.happens_at, body.note)
+    return await service.command(casework.confirm, desk, caller, task_id, *values, idempotency=key)
+
+
+class WaiveBody(Body):
+    """Going without an assistant's help."""
+
+    revision: Revision
+
+
+@router.post("/tasks/{task_id}/waive", responses=responses(NotFound, Forbidden, RevisionConflict, NotInThisState))
+async def waive(
+    task_id: UUID, body: WaiveBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Cancel an assisting task, so that the answer waits for it no more; for those who work the queue."""
+    return await service.command(casework.waive, desk, caller, task_id, body.revision, idempotency=key)
+
+
+class TransferBody(Body):
+    """Handing a task to a colleague of the same organisation."""
+
+    revision: Revision
+    liaison: PersonId
+    note: Words | None = None
+
+
+@router.post("/tasks/{task_id}/transfer", responses=responses(*ACTING, NotOnDuty, TransfersExhausted))
+async def transfer(
+    task_id: UUID, body: TransferBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Hand the task to a colleague who is on duty; he has to accept it, and no other clock moves."""
+    values = (body.revision, body.liaison, body.note)
+    return await service.command(casework.transfer, desk, caller, task_id, *values, idempotency=key)
+
+
+class InterimBody(Body):
+    """How far a hard case is."""
+
+    revision: Revision
+    text: Words
+
+
+@router.post("/tasks/{task_id}/interim-answer", responses=responses(*ACTING, NotTheLead))
+async def interim_answer(
+    task_id: UUID, body: InterimBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Tell the resident how far it is; the clock of the answer runs on."""
+    return await service.command(
+        casework.interim_answer, desk, caller, task_id, body.revision, body.text, idempotency=key
+    )
+
+
+class ExtendBody(Body):
+    """Asking for more time; the resident reads why."""
+
+    revision: Revision
+    until: Moment
+    text: Words
+
+
+@router.post(
+    "/tasks/{task_id}/extend",
+    responses=responses(*ACTING, NotTheLead, RedNeverExtends, ExtensionRefused, InterimAnswerMissing),
+)
+async def extend(
+    task_id: UUID, body: ExtendBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Promise the answer for later: once, before it is due, never for red.
+
+    A supervisor of the city gives a hard case more, after an interim answer.
+    """
+    values = (body.revision, body.until, body.text)
+    return await service.command(casework.extend, desk, caller, task_id, *values, idempotency=key)
+
+
+class OrderAnswerBody(Body):
+    """What the leader did about it."""
+
+    revision: Revision
+    text: Words
+
+
+@router.post(
+    "/tasks/{task_id}/supervision-answer",
+    responses=responses(NotFound, Forbidden, RevisionConflict, NoOrder),
+)
+async def answer_order(
+    task_id: UUID, body: OrderAnswerBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Answer a supervision order, as the leader whom it names."""
+    return await service.command(
+        casework.answer_order, desk, caller, task_id, body.revision, body.text, idempotency=key
+    )
+
+
+class SupervisionBody(Body):
+    """An order by hand; without `leader` it is the supervisor of the organisation that leads."""
+
+    leader: PersonId | None = None
+    note: Words | None = None
+
+
+@router.post(
+    "/requests/{request_id}/supervision",
+    status_code=201,
+    responses=responses(NotFound, Forbidden, NotInThisState, UnknownLeader),
+)
+async def supervise(
+    request_id: UUID, body: SupervisionBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Order that a named leader answers for the request (督办); for a supervisor of the city."""
+    values = (body.leader, body.note)
+    return await service.command(casework.supervise, desk, caller, request_id, *values, idempotency=key)
+
+
+class ArbitrationBody(Body):
+    """Whose the request is."""
+
+    organisation: OrganisationId
+    note: Words | None = None
+
+
+@router.post(
+    "/requests/{request_id}/arbitration",
+    status_code=201,
+    responses=responses(NotFound, Forbidden, NotInThisState, UnknownOrganisation),
+)
+async def arbitrate(
+    request_id: UUID, body: ArbitrationBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Decide whose the request is; that organisation may not return it. For those who work the queue."""
+    values = (body.organisation, body.note)
+    return await service.command(casework.arbitrate, desk, caller, request_id, *values, idempotency=key)
