@@ -11,6 +11,7 @@ from uuid import UUID
 from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
+from shared.contracts.ledger import Ledger, begin_ledger, hold
 from shared.contracts.life import Life, begin, fold
 from shared.contracts.vocabulary import Category, Channel, Colour, Decider, FiledBy, Language, Role, Status
 
@@ -102,6 +103,8 @@ class View:
     """All that have or had a task."""
     nudges: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    ledger: Ledger = ()
+    """Who held it when."""
 
     @property
     def is_open(self) -> bool:
@@ -161,17 +164,18 @@ def advance(view: View | None, event: Event[Fact]) -> View:
         return view or _begin(cast("Event[r.RequestReceived]", event))
     if view is None:
         raise HistoryWithoutBeginning(event.subject)
-    before = view.life.status
-    view = replace(view, life=fold(view.life, event), entries=view.entries + 1)
+    before, life = view.life.status, fold(view.life, event)
+    view = replace(view, life=life, ledger=hold(view.ledger, view.life, life), entries=view.entries + 1)
     if isinstance(event.fact, r.TaskFact):
         view = _after_task(view, event.fact)
     return _after(view, event.fact, changed=view.life.status is not before)
 
 
 def _begin(event: Event[r.RequestReceived]) -> View:
-    fact = event.fact
+    fact, life = event.fact, begin(event)
     return View(
-        life=begin(event),
+        life=life,
+        ledger=begin_ledger(life),
         channel=fact.channel,
         filed_by=fact.filed_by,
         on_behalf=fact.on_behalf,

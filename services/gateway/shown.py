@@ -17,6 +17,7 @@ from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.directory import Named
 from shared.contracts.envelope import Fact
+from shared.contracts.ledger import total
 from shared.contracts.vocabulary import (
     Addressee,
     Category,
@@ -115,6 +116,25 @@ class HolderShown(BaseModel):
     liaison: str | None = Field(description="The liaison or deputy; null for residents.")
 
 
+class SpanShown(BaseModel):
+    """A holder's time."""
+
+    kind: HolderKind
+    name: str
+    title: Named | None
+    liaison: str | None = Field(description="Null for residents.")
+    since: datetime
+    until: datetime | None = Field(description="Null while it lasts.")
+    seconds: float
+
+
+class LedgerShown(BaseModel):
+    """Who held the request when: the seconds of all spans add up to those that it was open."""
+
+    seconds: float
+    spans: list[SpanShown]
+
+
 class AnswerShown(BaseModel):
     """The answer that stands: not disputed, from the lead."""
 
@@ -188,6 +208,7 @@ class RequestShown(Summary):
     answer: AnswerShown | None
     merged_into: UUID | None = Field(description="Null for residents.")
     counts: Counts | None = Field(description="Null for residents.")
+    ledger: LedgerShown
     timeline: list[EntryShown]
 
 
@@ -238,6 +259,7 @@ def request(view: View, entries: Sequence[Entry], caller: Principal, names: Name
             "answer": _answer(view, entries, names),
             "merged_into": view.life.merged_into if inside else None,
             "counts": _counts(view) if inside else None,
+            "ledger": _ledger(view, names, now, inside=inside),
             "timeline": [shown for e in entries if (shown := entry(e, caller, names))],
         }
     )
@@ -280,6 +302,22 @@ def _holder(view: View, names: Names, *, inside: bool) -> HolderShown | None:
         since=holder.since,
         liaison=holder.liaison if inside else None,
     )
+
+
+def _ledger(view: View, names: Names, now: datetime, *, inside: bool) -> LedgerShown:
+    spans = [
+        SpanShown(
+            kind=span.kind,
+            name=span.name,
+            title=(names if span.kind is HolderKind.ORGANISATION else HOLDING_SERVICES).get(span.name),
+            liaison=span.liaison if inside else None,
+            since=span.since,
+            until=span.until,
+            seconds=span.lasted(now).total_seconds(),
+        )
+        for span in view.ledger
+    ]
+    return LedgerShown(seconds=total(view.ledger, now).total_seconds(), spans=spans)
 
 
 def _answer(view: View, entries: Sequence[Entry], names: Names) -> AnswerShown | None:
