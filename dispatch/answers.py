@@ -112,6 +112,18 @@ class NudgeShown(BaseModel):
     due_at: datetime
 
 
+class FirstRoutes(BaseModel):
+    """How often the organisation that a request was routed to first was the one that answered it."""
+
+    since: datetime
+    share: float | None
+    n: int
+    of: int
+    low: float | None
+    """The 95 % Wilson interval."""
+    high: float | None
+
+
 class EntryKept(BaseModel):
     """An entry of the directory; send `revision` with a change, 0 with a new one."""
 

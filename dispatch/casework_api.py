@@ -1,14 +1,16 @@
 """The HTTP door for what is done on a case beside the plain verbs."""
 
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
-from pydantic import Field
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, Field
 
-from dispatch import casework
-from dispatch.answers import TaskShown
+from dispatch import casework, handlers
+from dispatch.answers import FirstRoutes, TaskShown
 from dispatch.api import ACTING, AtDesk, Moment, OrganisationId, Revision, Words
+from dispatch.explaining import Explained
 from dispatch.oversight import UnknownLeader
 from dispatch.tasks import (
     ExtensionRefused,
@@ -21,6 +23,7 @@ from dispatch.tasks import (
     TransfersExhausted,
     UnknownOrganisation,
 )
+from shared.contracts.vocabulary import Category, Colour
 from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflict
 from shared.service import Here
 from shared.web import Body, Caller, IdempotencyKey, responses
@@ -175,3 +178,35 @@ async def arbitrate(
     """Decide whose the request is; that organisation may not return it. For those who work the queue."""
     values = (body.organisation, body.note)
     return await service.command(casework.arbitrate, desk, caller, request_id, *values, idempotency=key)
+
+
+# Routing
+
+
+@router.get("/routing", responses=responses(Forbidden))
+async def explain_route(
+    caller: Caller,
+    service: Here,
+    desk: AtDesk,
+    category: Annotated[Category, Query()],
+    colour: Annotated[Colour, Query()] = Colour.YELLOW,
+    area: Annotated[str | None, Query(max_length=200)] = None,
+    need: Annotated[
+        list[str] | None, Query(description="What it needs beside its lead; may stand several times.")
+    ] = None,
+    deadline: Annotated[AwareDatetime | None, Query(description="By when help is needed.")] = None,
+) -> Explained:
+    """Where such a request would go now, to whom there, and why: every rule that was looked at."""
+    values = (service.clock.now(), category, area, colour, tuple(need or ()), deadline)
+    return await service.query(handlers.explain_route, desk, caller, *values)
+
+
+@router.get("/routing/accuracy", responses=responses(Forbidden))
+async def first_routes(
+    caller: Caller,
+    service: Here,
+    days: Annotated[int, Query(ge=1, le=90, description="Leads answered in the last so many days.")] = 7,
+) -> FirstRoutes:
+    """How often the first organisation was the right one."""
+    since = service.clock.now() - timedelta(days=days)
+    return await service.query(handlers.first_routes, caller, since)

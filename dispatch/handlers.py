@@ -10,8 +10,9 @@ from uuid import UUID
 
 from dispatch import returns, store
 from dispatch.access import actor, check_acts, check_oversees, level_of, sees
-from dispatch.answers import NudgeShown, TaskShown, show
+from dispatch.answers import FirstRoutes, NudgeShown, TaskShown, show
 from dispatch.directory import WAKE, Desk
+from dispatch.explaining import Explained, explain
 from dispatch.model import Case
 from dispatch.playbooks import blocking
 from dispatch.recall import RECALLS, recall
@@ -22,13 +23,14 @@ from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
 from shared.contracts.texts import TextRecorded
-from shared.contracts.vocabulary import Language, Medium, ReturnReason, TextKind
+from shared.contracts.vocabulary import Category, Colour, Language, Medium, ReturnReason, TextKind
 from shared.database import Transaction
 from shared.identity import DESK, Kind, Principal, may_read
 from shared.ids import new_id
 from shared.masking import mask
 from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, NotFound
+from shared.rates import wilson
 from shared.sealing import text_hash
 
 SERVICE = "dispatch"
@@ -318,6 +320,32 @@ async def list_tasks(
     place = Place(seen_at, last[0], last[1], last[2].tasks[0].id) if last else None
     duty = await desk.look(connection, now)
     return [show(case, case.tasks[0], now, duty) for _, _, case in page], place
+
+
+async def explain_route(
+    connection: Transaction,
+    desk: Desk,
+    caller: Principal,
+    now: datetime,
+    category: Category,
+    area: str | None,
+    colour: Colour,
+    needs: tuple[str, ...],
+    deadline: datetime | None,
+) -> Explained:
+    """Where such a request goes now, and why; for oversight and handlers."""
+    check_oversees(caller)
+    duty = await desk.look(connection, now)
+    duty.loads = await store.count_loads(connection)
+    return explain(duty, category, area, colour, needs, deadline)
+
+
+async def first_routes(connection: Transaction, caller: Principal, since: datetime) -> FirstRoutes:
+    """How often the first organisation was the right one."""
+    check_oversees(caller)
+    right, of = await store.count_first_routes(connection, since)
+    low, high = wilson(right, of) if of else (None, None)
+    return FirstRoutes(since=since, share=right / of if of else None, n=right, of=of, low=low, high=high)
 
 
 # Texts

@@ -173,6 +173,18 @@ async def count_loads(connection: Transaction) -> Counter[str]:
     return loads
 
 
+async def count_first_routes(connection: Transaction, since: datetime) -> tuple[int, int]:
+    """Of the leads answered since then: how many the first organisation answered, and how many there are."""
+    query = sa.select(sa.func.count().filter(tasks.c.organisations[1] == tasks.c.organisation), sa.func.count()).where(
+        ~tasks.c.is_open,
+        tasks.c.changed_at >= since,
+        tasks.c.position == 0,
+        tasks.c.status.in_(("answered", "fulfilled")),
+    )
+    right, of = (await connection.execute(query)).one()
+    return right, of
+
+
 async def list_waiting(connection: Transaction) -> list[UUID]:
     """The requests with a task that nobody could be reached for."""
     rows = await connection.scalars(
