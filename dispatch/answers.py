@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from dispatch.clocks import Clock, Escalation, Nudge, Order, Publication, Reminder, Ring
 from dispatch.model import Case
 from dispatch.routing import Duty
-from dispatch.tasks import Task, TaskStatus
+from dispatch.tasks import Task, TaskStatus, Together
 from shared.contracts.vocabulary import Category, Colour, Role, Stage, SupervisionCause
 
 THEN = {Reminder: "reminded", Nudge: "nudged", Escalation: "escalated", Order: "supervised", Publication: "publicised"}
@@ -83,6 +83,10 @@ class TaskShown(BaseModel):
     promises: list[Promised]
     coming: list[Consequence]
     """What happens next if nothing is done, in order; for the stage that is due first."""
+    open_together: dict[Together, int] | None = None
+    """How many other open requests of the same household or building its organisation leads; where one is read."""
+    together: list[UUID] = Field(default_factory=list)
+    """The other requests that this was done for as well."""
     waits_for: list[str]
     """The required tasks that a lead's answer waits for."""
     supervision: OrderShown | None

@@ -27,8 +27,10 @@ from dispatch.tasks import (
     ReturnsExhausted,
     TaskHeldByAnother,
     TaskStatus,
+    Together,
     UnknownOrganisation,
 )
+from dispatch.together import act_together
 from shared.contracts.vocabulary import Medium, ReturnReason
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, RevisionConflict
 from shared.service import Here
@@ -120,10 +122,17 @@ async def load_task(task_id: UUID, caller: Caller, service: Here, desk: AtDesk) 
     return await service.query(handlers.load_task, desk, caller, task_id, service.clock.now())
 
 
+Others = Annotated[
+    Together | None,
+    Field(description="Do it for your other open requests of the same household or building at once."),
+]
+
+
 class AcceptBody(Body):
     """Signing for a task."""
 
     revision: Revision
+    together: Others = None
 
 
 @router.post("/tasks/{task_id}/accept", responses=responses(*ACTING))
@@ -131,7 +140,8 @@ async def accept(
     task_id: UUID, body: AcceptBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
     """Sign for the task (签收). Refused with who holds it where it went to somebody else meanwhile."""
-    return await service.command(handlers.accept, desk, caller, task_id, body.revision, idempotency=key)
+    values = (handlers.accept, body.together, task_id, body.revision)
+    return await service.command(act_together, desk, caller, *values, idempotency=key)
 
 
 class ReturnBody(Body):
@@ -160,6 +170,7 @@ class ContactBody(Body):
 
     revision: Revision
     medium: Medium = Medium.PHONE
+    together: Others = None
 
 
 @router.post("/tasks/{task_id}/contact", responses=responses(*ACTING))
@@ -167,7 +178,8 @@ async def contact(
     task_id: UUID, body: ContactBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
     """Note that a human of the organisation spoke with the resident."""
-    return await service.command(handlers.contact, desk, caller, task_id, body.revision, body.medium, idempotency=key)
+    values = (handlers.contact, body.together, task_id, body.revision, body.medium)
+    return await service.command(act_together, desk, caller, *values, idempotency=key)
 
 
 class ProgressBody(Body):
@@ -175,6 +187,7 @@ class ProgressBody(Body):
 
     revision: Revision
     text: Words
+    together: Others = None
 
 
 @router.post("/tasks/{task_id}/progress", responses=responses(*ACTING))
@@ -182,7 +195,8 @@ async def progress(
     task_id: UUID, body: ProgressBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
     """Tell the resident how it goes."""
-    return await service.command(handlers.progress, desk, caller, task_id, body.revision, body.text, idempotency=key)
+    values = (handlers.progress, body.together, task_id, body.revision, body.text)
+    return await service.command(act_together, desk, caller, *values, idempotency=key)
 
 
 class AnswerBody(Body):
@@ -191,6 +205,7 @@ class AnswerBody(Body):
     revision: Revision
     text: Words
     fulfil_by: Moment | None = None
+    together: Others = None
 
 
 @router.post(
@@ -200,8 +215,8 @@ async def answer(
     task_id: UUID, body: AnswerBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
     """Answer the resident, for the whole case; only the lead does. With `fulfil_by` you owe a `fulfil`."""
-    values = (body.revision, body.text, body.fulfil_by)
-    return await service.command(handlers.answer, desk, caller, task_id, *values, idempotency=key)
+    values = (handlers.answer, body.together, task_id, body.revision, body.text, body.fulfil_by)
+    return await service.command(act_together, desk, caller, *values, idempotency=key)
 
 
 class FulfilBody(Body):

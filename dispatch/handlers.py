@@ -18,7 +18,7 @@ from dispatch.playbooks import blocking
 from dispatch.recall import RECALLS, recall
 from dispatch.routing import Duty
 from dispatch.store import Place, Wanted
-from dispatch.tasks import Task, TextRef
+from dispatch.tasks import Task, TextRef, Together
 from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
@@ -289,7 +289,9 @@ async def load_task(connection: Transaction, desk: Desk, caller: Principal, task
     case = await store.find_case(connection, task_id)
     if case is None or not sees(case.tasks[0], caller):
         raise NotFound
-    return show(case, case.tasks[0], now, await desk.look(connection, now))
+    shown = show(case, case.tasks[0], now, await desk.look(connection, now))
+    others = {by: len(await store.find_together(connection, task_id, by)) for by in Together}
+    return shown.model_copy(update={"open_together": others})
 
 
 async def list_tasks(

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from dispatch.model import Case
-from dispatch.tasks import Task
+from dispatch.tasks import Task, Together
 from shared.contracts.vocabulary import Colour
 from shared.database import Transaction, new_metadata
 from shared.rows import JsonText, among, by_column, upsert_given
@@ -29,7 +29,11 @@ cases = sa.Table(
     metadata,
     sa.Column("request_id", sa.Uuid(), primary_key=True),
     sa.Column("document", JsonText, nullable=False),
+    sa.Column("household", sa.Text),
+    sa.Column("building", sa.Text),
 )
+for _hash in (cases.c.household, cases.c.building):
+    sa.Index(f"ix_cases_{_hash.name}", _hash, postgresql_where=sa.text(f"{_hash.name} is not null"))
 tasks = sa.Table(
     "tasks",
     metadata,
@@ -122,7 +126,12 @@ async def save_cases(connection: Transaction, changed: Sequence[Case]) -> None:
     if not changed:
         return
     rows = [
-        {"request_id": c.life.request_id, "document": _CASE.dump_json(c, exclude=NOT_KEPT).decode()}
+        {
+            "request_id": c.life.request_id,
+            "document": _CASE.dump_json(c, exclude=NOT_KEPT).decode(),
+            "household": c.household,
+            "building": c.building,
+        }
         for c in sorted(changed, key=lambda c: c.life.request_id)
     ]
     await connection.execute(SAVE_CASES, by_column(cases.c.keys(), rows))
@@ -171,6 +180,28 @@ async def count_loads(connection: Transaction) -> Counter[str]:
         if liaison is not None:
             loads[liaison] += n
     return loads
+
+
+MOST_TOGETHER = 200
+"""Of one building, at a time."""
+
+
+async def find_together(connection: Transaction, task_id: UUID, by: Together) -> list[tuple[UUID, UUID, int]]:
+    """Other open leads of the same organisation for the same household or building: request, task, revision."""
+    own, its_case = tasks.alias(), cases.alias()
+    others = (
+        sa.select(tasks.c.request_id, tasks.c.id, tasks.c.document)
+        .select_from(own)
+        .join(its_case, its_case.c.request_id == own.c.request_id)
+        .join(cases, cases.c[by.value] == its_case.c[by.value])
+        .join(tasks, tasks.c.request_id == cases.c.request_id)
+        .where(own.c.id == task_id, tasks.c.id != task_id, tasks.c.organisation == own.c.organisation)
+        .where(tasks.c.position == 0, tasks.c.is_open)
+        .order_by(tasks.c.request_id)
+        .limit(MOST_TOGETHER)
+    )
+    rows = await connection.execute(others)
+    return [(row.request_id, row.id, _TASK.validate_json(row.document).revision) for row in rows]
 
 
 async def count_first_routes(connection: Transaction, since: datetime) -> tuple[int, int]:

@@ -37,6 +37,13 @@ class TaskStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Together(StrEnum):
+    """With which other requests something is done at once."""
+
+    HOUSEHOLD = "household"
+    BUILDING = "building"
+
+
 class TaskHeldByAnother(Problem):
     """Somebody else holds this task now; `organisation` and `liaison` say who. Leave it to them."""
 
