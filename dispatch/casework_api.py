@@ -7,11 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
-from dispatch import casework, handlers
+from dispatch import casework, directory, handlers
 from dispatch.answers import FirstRoutes, TaskShown
 from dispatch.api import ACTING, AtDesk, Moment, OrganisationId, Revision, Words
 from dispatch.explaining import Explained
 from dispatch.oversight import UnknownLeader
+from dispatch.surge import Backlog, NoSuchLevel, SurgeShown
 from dispatch.tasks import (
     ExtensionRefused,
     HappensInThePast,
@@ -26,7 +27,7 @@ from dispatch.tasks import (
 from shared.contracts.vocabulary import Category, Colour
 from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflict
 from shared.service import Here
-from shared.web import Body, Caller, IdempotencyKey, responses
+from shared.web import Body, Caller, IdempotencyKey, Page, responses
 
 router = APIRouter(prefix="/v1", tags=["dispatch"])
 PersonId = Annotated[str, Field(min_length=1, max_length=64)]
@@ -210,3 +211,36 @@ async def first_routes(
     """How often the first organisation was the right one."""
     since = service.clock.now() - timedelta(days=days)
     return await service.query(handlers.first_routes, caller, since)
+
+
+# A surge
+
+
+class SurgeBody(Body):
+    """The emergency level to be in force; 0 is the everyday."""
+
+    level: Annotated[int, Field(ge=0, le=9, strict=True)]
+
+
+@router.get("/surge", responses=responses(Forbidden))
+async def load_surge(caller: Caller, service: Here) -> SurgeShown:
+    """The emergency level in force."""
+    return await service.query(directory.load_surge, caller)
+
+
+@router.put("/surge", responses=responses(Forbidden, NoSuchLevel))
+async def declare(body: SurgeBody, caller: Caller, service: Here) -> SurgeShown:
+    """Declare an emergency level: new promises are made by its clocks, those that were given stand."""
+    return await service.command(directory.declare, caller, body.level)
+
+
+@router.get("/backlog", responses=responses(Forbidden))
+async def list_backlog(
+    caller: Caller,
+    service: Here,
+    desk: AtDesk,
+    hours: Annotated[int, Query(ge=1, le=72, description="The time over which the speed is measured.")] = 6,
+) -> Page[Backlog]:
+    """What each organisation has before it: how fast it goes down, and how long somebody who files now waits."""
+    values = (desk, caller, service.clock.now(), timedelta(hours=hours))
+    return Page(items=await service.query(handlers.list_backlog, *values))

@@ -43,6 +43,22 @@ class Extension(BaseModel):
     """From receipt, for a hard case: a supervisor's word, after an interim answer."""
 
 
+class Surge(BaseModel):
+    """What an emergency level changes; red keeps its minutes at every level."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    minutes: dict[Stage, dict[Colour, Minutes]] = {}
+    nudge_every_minutes: dict[Colour, Minutes] = {}
+
+    @field_validator("minutes")
+    @classmethod
+    def _spares_red(cls, minutes: dict[Stage, dict[Colour, int]]) -> dict[Stage, dict[Colour, int]]:
+        if any(Colour.RED in by_colour for by_colour in minutes.values()) or not set(minutes) <= set(STAGES):
+            raise ValueError(f"changes yellow and green of the stages {', '.join(STAGES)}, never red")
+        return minutes
+
+
 class ClockPolicy(BaseModel):
     """The content of clocks.yaml."""
 
@@ -68,6 +84,8 @@ class ClockPolicy(BaseModel):
     arbitration_minutes: dict[Colour, Minutes] = {Colour.RED: 10, Colour.YELLOW: 60, Colour.GREEN: 240}
     """In which a person decides whose a task is that was returned too often."""
     extension: Extension = Extension(percent=50, hard_minutes=21600)
+    surge: tuple[Surge, ...] = ()
+    """What each emergency level changes, the first level first."""
     transfers: int = Field(3, ge=0)
     """How often a task may be handed to a colleague by hand."""
 
@@ -92,6 +110,17 @@ class ClockPolicy(BaseModel):
     def _for_all_colours(cls, values: dict[Colour, int]) -> dict[Colour, int]:
         _all_colours(values, "this")
         return values
+
+    def at_level(self, level: int) -> "ClockPolicy":
+        """The policy at an emergency level; 0 is the everyday, and a level beyond the last is the last."""
+        level = min(level, len(self.surge))
+        if level == 0:
+            return self
+        change = self.surge[level - 1]
+        minutes = {stage: by_colour | change.minutes.get(stage, {}) for stage, by_colour in self.minutes.items()}
+        nudges = self.nudge_every_minutes | change.nudge_every_minutes
+        version = f"{self.version}+surge-{level}"
+        return self.model_copy(update={"minutes": minutes, "nudge_every_minutes": nudges, "version": version})
 
     def allowed(self, stage: Stage, colour: Colour) -> timedelta:
         """How long a stage may take where no deadline presses."""

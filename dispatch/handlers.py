@@ -18,6 +18,7 @@ from dispatch.playbooks import blocking
 from dispatch.recall import RECALLS, recall
 from dispatch.routing import Duty
 from dispatch.store import Place, Wanted
+from dispatch.surge import Backlog, backlog
 from dispatch.tasks import Task, TextRef, Together
 from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
@@ -348,6 +349,16 @@ async def first_routes(connection: Transaction, caller: Principal, since: dateti
     right, of = await store.count_first_routes(connection, since)
     low, high = wilson(right, of) if of else (None, None)
     return FirstRoutes(since=since, share=right / of if of else None, n=right, of=of, low=low, high=high)
+
+
+async def list_backlog(
+    connection: Transaction, desk: Desk, caller: Principal, now: datetime, over: timedelta
+) -> list[Backlog]:
+    """What each organisation has before it."""
+    check_oversees(caller)
+    city = (await desk.look(connection, now)).city
+    rows = await store.count_backlog(connection, now - over)
+    return [backlog(name, (a, b, c, d), len(city.on_duty(name, 0, now)), over) for name, a, b, c, d in rows]
 
 
 # Texts

@@ -22,6 +22,7 @@ from shared.rows import JsonText, among, by_column, upsert_given
 
 metadata = new_metadata()
 At = sa.DateTime(timezone=True)
+ANSWERED = ("answered", "fulfilled")
 URGENCY = {Colour.RED: 0, Colour.YELLOW: 1, Colour.GREEN: 2}
 
 cases = sa.Table(
@@ -50,6 +51,7 @@ tasks = sa.Table(
     sa.Column("changed_at", At, nullable=False),
     sa.Column("organisations", ARRAY(sa.Text), nullable=False),
     sa.Column("document", JsonText, nullable=False),
+    sa.Column("created_at", At, nullable=False),
 )
 _OPEN, _OVER = sa.text("is_open"), sa.text("not is_open")
 sa.Index("ix_tasks_open", tasks.c.urgency, tasks.c.due_at, tasks.c.id, postgresql_where=_OPEN)
@@ -137,7 +139,7 @@ async def save_cases(connection: Transaction, changed: Sequence[Case]) -> None:
     await connection.execute(SAVE_CASES, by_column(cases.c.keys(), rows))
 
 
-SAVE_TASKS = upsert_given(tasks, *tasks.c.keys(), key=("id",), keep=("request_id", "position"))
+SAVE_TASKS = upsert_given(tasks, *tasks.c.keys(), key=("id",), keep=("request_id", "position", "created_at"))
 
 
 async def save_tasks(connection: Transaction, changed: Sequence[Case]) -> None:
@@ -164,6 +166,7 @@ def _task_row(case: Case, position: int, task: Task) -> dict[str, Any]:
         "changed_at": task.changed_at,
         "organisations": task.organisations,
         "document": _TASK.dump_json(task).decode(),
+        "created_at": task.created_at,
     }
 
 
@@ -182,8 +185,7 @@ async def count_loads(connection: Transaction) -> Counter[str]:
     return loads
 
 
-MOST_TOGETHER = 200
-"""Of one building, at a time."""
+MOST_TOGETHER = 200  # of one building, at a time
 
 
 async def find_together(connection: Transaction, task_id: UUID, by: Together) -> list[tuple[UUID, UUID, int]]:
@@ -206,14 +208,23 @@ async def find_together(connection: Transaction, task_id: UUID, by: Together) ->
 
 async def count_first_routes(connection: Transaction, since: datetime) -> tuple[int, int]:
     """Of the leads answered since then: how many the first organisation answered, and how many there are."""
-    query = sa.select(sa.func.count().filter(tasks.c.organisations[1] == tasks.c.organisation), sa.func.count()).where(
-        ~tasks.c.is_open,
-        tasks.c.changed_at >= since,
-        tasks.c.position == 0,
-        tasks.c.status.in_(("answered", "fulfilled")),
+    right = tasks.c.organisations[1] == tasks.c.organisation
+    over = (~tasks.c.is_open, tasks.c.changed_at >= since, tasks.c.position == 0, tasks.c.status.in_(ANSWERED))
+    row = (await connection.execute(sa.select(sa.func.count().filter(right), sa.func.count()).where(*over))).one()
+    return row[0], row[1]
+
+
+async def count_backlog(connection: Transaction, since: datetime) -> list[tuple[str, int, int, int, int]]:
+    """By organisation, of leads: open, open and red, come since then, answered since then."""
+    answered = sa.and_(tasks.c.changed_at >= since, tasks.c.status.in_(ANSWERED))
+    counts = (tasks.c.is_open, sa.and_(tasks.c.is_open, tasks.c.urgency == 0), tasks.c.created_at >= since, answered)
+    rows = await connection.execute(
+        sa.select(tasks.c.organisation, *(sa.func.count().filter(count) for count in counts))
+        .where(tasks.c.position == 0, sa.or_(tasks.c.is_open, tasks.c.changed_at >= since))
+        .group_by(tasks.c.organisation)
+        .order_by(tasks.c.organisation)
     )
-    right, of = (await connection.execute(query)).one()
-    return right, of
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
 
 async def list_waiting(connection: Transaction) -> list[UUID]:
@@ -337,10 +348,6 @@ class EntryRow:
     changed_by: str
 
 
-def _entry(row: Any) -> EntryRow:
-    return EntryRow(**row)
-
-
 async def city_revision(connection: Transaction, *, lock: bool = False) -> int:
     """How often the directory was changed; with `lock`, nobody else changes it meanwhile."""
     query = sa.select(city.c.revision)
@@ -351,14 +358,14 @@ async def list_entries(connection: Transaction, *kinds: str) -> list[EntryRow]:
     """All entries of these kinds that are in force, by id."""
     query = sa.select(entries).where(entries.c.content.is_not(None)).order_by(entries.c.kind, entries.c.id)
     rows = await connection.execute(query.where(entries.c.kind.in_(kinds)) if kinds else query)
-    return [_entry(row) for row in rows.mappings()]
+    return [EntryRow(**row) for row in rows.mappings()]
 
 
 async def find_entry(connection: Transaction, kind: str, entry_id: str) -> EntryRow | None:
     """One entry, also a removed one."""
     rows = await connection.execute(sa.select(entries).where(entries.c.kind == kind, entries.c.id == entry_id))
     row = rows.mappings().first()
-    return _entry(row) if row else None
+    return EntryRow(**row) if row else None
 
 
 async def list_history(connection: Transaction, kind: str, entry_id: str) -> list[EntryRow]:
@@ -368,7 +375,7 @@ async def list_history(connection: Transaction, kind: str, entry_id: str) -> lis
         .where(entry_history.c.kind == kind, entry_history.c.id == entry_id)
         .order_by(entry_history.c.revision.desc())
     )
-    return [_entry(row) for row in rows.mappings()]
+    return [EntryRow(**row) for row in rows.mappings()]
 
 
 async def save_entries(

@@ -55,6 +55,8 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "/v1/requests/{id}/nudges": "POST",
             "/v1/requests/{id}/supervision": "POST",
             "/v1/requests/{id}/arbitration": "POST",
+            "/v1/surge": "GET PUT",
+            "/v1/backlog": "GET",
             "/v1/routing": "GET",
             "/v1/routing/accuracy": "GET",
             "/v1/organisations": "GET",

@@ -1,4 +1,4 @@
-"""Requests of one household, or of one building, are found by their keyed hashes."""
+"""Requests of one household, or of one building, are found by their keyed hashes; tasks know when they came."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,3 +12,6 @@ def upgrade() -> None:
         op.add_column("cases", sa.Column(column, sa.Text()))
         known = sa.text(f"{column} is not null")
         op.create_index(f"ix_cases_{column}", "cases", [column], postgresql_where=known)
+    op.add_column("tasks", sa.Column("created_at", sa.DateTime(timezone=True)))
+    op.execute("update tasks set created_at = (document::jsonb ->> 'created_at')::timestamptz")
+    op.alter_column("tasks", "created_at", nullable=False)
