@@ -10,7 +10,7 @@ from typing import Any
 
 from dispatch import playbooks
 from dispatch.city import OnDuty, Post
-from dispatch.clocks import Nudge, Pace
+from dispatch.clocks import Nudge
 from dispatch.oversight import order
 from dispatch.pacing import help_by, move_clocks, pace_of
 from dispatch.playbooks import Planned
