@@ -14,6 +14,7 @@ import uvloop
 
 from services import standalone
 from services.client import Remote, tail_events
+from services.triage_cli import triage
 from shared.settings import SettingMissing, Settings
 from shared.telemetry import configure_logs
 
@@ -42,6 +43,9 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Heed: every call for help gets an answer."""
+
+
+main.add_command(triage)
 
 
 @main.command()
