@@ -20,6 +20,8 @@ QUIET = (
     "administration",
     "complaint_words",
     "thanks_over",
+    "solved",
+    "settled",
     "chronic_nuisance",
     "letter",
     "loss_of_goods",

@@ -20,7 +20,8 @@ from shared.problems import Forbidden, InvalidInput
 from shared.web import Page, decode_cursor, encode_cursor
 from triage import model, store
 from triage.answers import AssessmentShown, ReasonShown, ReviewShown
-from triage.model import Case, Override, Text
+from triage.model import Case, Override
+from triage.reading import Text
 from triage.rules import POLICY, Rules
 from triage.store import Decision
 

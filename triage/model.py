@@ -5,7 +5,7 @@ it only overrules upward, to red.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,9 +16,8 @@ from shared.contracts.vocabulary import ENDINGS, Category, Colour, Decider, Lang
 from shared.identity import HANDLERS, OVERSIGHT, Kind, Principal, may_read
 from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflict
 from triage.colours import Finding, Found, higher, soon_by, verdict
-from triage.deadlines import Deadline, find_deadline
+from triage.reading import Read, Text, read_all
 from triage.rules import Rules
-from triage.signs import Hit, Standing
 
 MOST_REASONS = 12
 TRANSPORT = "transport"
@@ -26,18 +25,6 @@ READERS = OVERSIGHT | HANDLERS | {Kind.GRID_WORKER}
 """Who may read the assessments of a request that is theirs to see."""
 MOST_COST = 9
 RAISED = {Colour.GREEN: Colour.YELLOW, Colour.YELLOW: Colour.RED, Colour.RED: Colour.RED}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """A text that triage works on, masked."""
-
-    text: str
-    language: Language
-    filed_at: datetime
-    received_at: datetime
-    stated_category: Category | None = None
-    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,29 +73,9 @@ def assess(
     return assess_all([said], rules)
 
 
-@dataclass(slots=True)
-class _Read:
-    """All texts of a request, read together: hits are told apart by the text they are in."""
-
-    texts: Sequence[Text]
-    found: dict[str, list[Hit]] = field(default_factory=dict)
-    deadline: Deadline | None = None
-    deadline_text: Text | None = None
-    set_aside: bool = False
-    """A danger was named, but as over or feared."""
-
-    def words(self, hit: Hit) -> str:
-        """The words of a hit."""
-        return self.texts[hit.text].text[hit.start : hit.end]
-
-    def reason(self, rule: str, gives: str, hit: Hit) -> Reason:
-        """The reason that a rule found in these words."""
-        return Reason(rule=rule, gives=gives, text_id=self.texts[hit.text].id, start=hit.start, end=hit.end)
-
-
 def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
     """The assessment of a request from all that was said; the clocks run from the newest text's receipt."""
-    read = _read(texts, rules)
+    read = read_all(texts, rules)
     found = rules.complete(read.found)
     newest = texts[-1]
     deadline = read.deadline.at.astimezone(UTC) if read.deadline else None
@@ -144,28 +111,7 @@ def review_due_at(colour: Colour, received_at: datetime, rules: Rules) -> dateti
     return received_at + timedelta(minutes=rules.review_minutes[colour])
 
 
-def _read(texts: Sequence[Text], rules: Rules) -> _Read:
-    read = _Read(texts)
-    danger = {name for rule in rules.colour_rules if rule.emergency for name in rule.needs}
-    sentences = 0
-    for number, text in enumerate(texts):
-        reading = rules.phrasebook.read(text.text)
-        last = 0
-        for hit in reading.hits:
-            last = max(last, hit.sentence)
-            if hit.standing is Standing.STANDS:
-                placed = replace(hit, sentence=hit.sentence + sentences, text=number) if number else hit
-                read.found.setdefault(hit.name, []).append(placed)
-            elif hit.name in danger and hit.standing is not Standing.DENIED:
-                read.set_aside = True
-        sentences += last + 1
-        deadline = find_deadline(reading.text, text.filed_at, rules.zone)
-        if deadline and (read.deadline is None or deadline.at < read.deadline.at):
-            read.deadline, read.deadline_text = deadline, text
-    return read
-
-
-def _colour_reasons(findings: list[Finding], read: _Read) -> list[Reason]:
+def _colour_reasons(findings: list[Finding], read: Read) -> list[Reason]:
     """Why the colour: every rule that gives the highest, with its words."""
     reasons: list[Reason] = []
     for finding in findings:
@@ -175,7 +121,7 @@ def _colour_reasons(findings: list[Finding], read: _Read) -> list[Reason]:
     return reasons[: MOST_REASONS - 6]
 
 
-def _category(findings: list[Finding], found: Found, read: _Read, rules: Rules) -> tuple[Category, list[Reason]]:
+def _category(findings: list[Finding], found: Found, read: Read, rules: Rules) -> tuple[Category, list[Reason]]:
     """The category that a deciding rule names, or the heaviest."""
     for finding in findings:
         if finding.rule.category and finding.colour is findings[0].colour:
@@ -186,7 +132,7 @@ def _category(findings: list[Finding], found: Found, read: _Read, rules: Rules) 
     return category, [read.reason("words", category.value, hit) for hit in speaking]
 
 
-def _needs(category: Category, found: Found, read: _Read, rules: Rules) -> tuple[tuple[str, ...], list[Reason]]:
+def _needs(category: Category, found: Found, read: Read, rules: Rules) -> tuple[tuple[str, ...], list[Reason]]:
     """What the request needs beside its lead; what the lead itself gives is none."""
     reasons = {}
     for need in rules.needs:
@@ -198,7 +144,7 @@ def _needs(category: Category, found: Found, read: _Read, rules: Rules) -> tuple
     return tuple(reasons), list(reasons.values())
 
 
-def _deadline_reasons(read: _Read) -> list[Reason]:
+def _deadline_reasons(read: Read) -> list[Reason]:
     if not read.deadline or not read.deadline_text:
         return []
     at = read.deadline

@@ -164,10 +164,11 @@ def _error(wrong: Mapping[str, Any]) -> str:
 
 
 def marked(text: str, reasons: list[Mapping[str, Any]]) -> str:
-    """The text as HTML, with the words of the reasons marked; where they overlap, the first counts."""
+    """The text as HTML, with the words of the reasons marked; where they overlap, the first and longest counts."""
     parts, at = [], 0
-    spans = sorted((r["start"], r["end"], r["rule"]) for r in reasons if r["start"] is not None)
-    for start, end, rule in spans:
+    spans = sorted((r["start"], -r["end"], r["rule"]) for r in reasons if r["start"] is not None)
+    for start, minus_end, rule in spans:
+        end = -minus_end
         if start < at:
             continue
         parts.append(f'{escape(text[at:start])}<mark title="{escape(rule)}">{escape(text[start:end])}</mark>')

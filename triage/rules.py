@@ -7,7 +7,7 @@ cannot be looked for, stops the start.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -17,7 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from shared.contracts.vocabulary import Category, Colour
 from triage.colours import ColourRule, Finding, Found, Grave, Soon, Table, findings
-from triage.signs import Hit, Phrase, Phrasebook
+from triage.phrases import Phrase, named
+from triage.signs import Hit, Phrasebook
 
 FOLDER = Path(__file__).parent / "rules"
 POLICY = "triage-rules"
@@ -115,6 +116,13 @@ class _Derived(_Checked):
     unless: tuple[str, ...] = ()
 
 
+class _Words(_Checked):
+    """Lists that phrases name."""
+
+    zh: dict[str, tuple[str, ...]]
+    en: dict[str, tuple[str, ...]]
+
+
 class _Signs(_Checked):
     signs: dict[str, _Sign]
     groups: dict[str, tuple[str, ...]]
@@ -210,7 +218,7 @@ class Weights:
         return best, [hit for _, hit in loudest]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """Everything triage decides by, ready for use; the same for every text until the version changes."""
 
@@ -227,6 +235,13 @@ class Rules:
     derived: Mapping[str, _Derived] = field(repr=False)
     review_minutes: Mapping[Colour, int]
     alarm_every_minutes: Mapping[Colour, int]
+
+    @cached_property
+    def urgent(self) -> frozenset[str]:
+        """Signs from which a colour may come: what a text says to be over takes these away."""
+        names = {name for rule in self.colour_rules for name in (*rule.needs, *rule.one_of)}
+        members = {member for name in names for member in self.groups.get(name, ())}
+        return frozenset((names | members) - {"plea"})
 
     def complete(self, found: dict[str, list[Hit]]) -> Found:
         """What was found, with the groups and combinations that follow from it."""
@@ -255,8 +270,9 @@ def load(zone: ZoneInfo, folder: Path = FOLDER) -> Rules:
     categories = _parsed(_Categories, "categories", sources)
     needs = _parsed(_Needs, "needs", sources)
     _check_names(signs, colours, categories, needs)
-    phrases = [*_sign_phrases(signs), *_cue_phrases(cues), *_category_phrases(categories)]
+    words = _parsed(_Words, "words", sources)
     try:
+        phrases = [*_sign_phrases(signs, words), *_cue_phrases(cues, words), *_category_phrases(categories)]
         book = Phrasebook(phrases, {name: frozenset(sign.despite) for name, sign in signs.signs.items()})
     except ValueError as wrong:
         raise RulesInvalid(f"a phrase cannot be looked for: {wrong}") from wrong
@@ -338,16 +354,21 @@ def _spoken_of(signs: _Signs, colours: _Colours, categories: _Categories, needs:
         yield from ((f"need {need.id}", each) for each in (*need.needs, *need.one_of))
 
 
-def _sign_phrases(signs: _Signs) -> Iterator[Phrase]:
+def _sign_phrases(signs: _Signs, words: _Words) -> Iterator[Phrase]:
     for name, sign in signs.signs.items():
-        yield from (Phrase(name, words) for words in (*sign.zh, *sign.en))
+        yield from _worded(name, sign, words)
         yield from (Phrase(name, m.words, m.at_least, m.at_most) for m in sign.measures)
-        yield from (Phrase(f"!{name}", words) for words in sign.except_)
+        yield from (Phrase(f"!{name}", named(each, words.zh)) for each in sign.except_)
 
 
-def _cue_phrases(cues: Mapping[str, _Wording]) -> Iterator[Phrase]:
+def _cue_phrases(cues: Mapping[str, _Wording], words: _Words) -> Iterator[Phrase]:
     for cue, wording in cues.items():
-        yield from (Phrase(f"cue.{cue}", words) for words in (*wording.zh, *wording.en))
+        yield from _worded(f"cue.{cue}", wording, words)
+
+
+def _worded(name: str, wording: _Wording, words: _Words) -> Iterator[Phrase]:
+    yield from (Phrase(name, named(each, words.zh)) for each in wording.zh)
+    yield from (Phrase(name, named(each, words.en)) for each in wording.en)
 
 
 def _word_name(category: Category, weight: float) -> str:

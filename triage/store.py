@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from shared.contracts.vocabulary import Category, Language, Status
 from shared.database import Transaction, new_metadata
 from shared.rows import JsonText, among, by_column, given, insert_given, value_of
-from triage.model import MOST_COST, Assessment, Case, Text
+from triage.model import MOST_COST, Assessment, Case
+from triage.reading import Text
 
 metadata = new_metadata()
 Id = sa.Uuid()
