@@ -1,18 +1,24 @@
 """`heed triage`: what the rules make of a text, and how well they do on texts whose right answers are known."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 from pydantic_core import to_jsonable_python
 
+from services.client import Remote
 from shared.clock import Clock
 from shared.contracts.vocabulary import Category, Language
 from shared.settings import Settings
 from triage import evaluation, report, rules
-from triage.model import Assessment, assess
+from triage.answers import LoggedShown
+from triage.formats import RulesInvalid, sources_in
+from triage.model import Assessment, assess, replayed
+from triage.reading import Text
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -30,7 +36,7 @@ def load_rules(folder: Path | None) -> rules.Rules:
     """The rules of a folder, or those that ship; ends the program with the place of each mistake."""
     try:
         return rules.load(ZoneInfo(Settings().time_zone), folder or rules.FOLDER)
-    except rules.RulesInvalid as wrong:
+    except RulesInvalid as wrong:
         raise click.ClickException(str(wrong)) from wrong
 
 
@@ -85,3 +91,46 @@ def evaluate(file: Path, html: Path | None, json_file: Path | None, policy: Path
     if html:
         html.write_text(report.page(figures, file.name), "utf-8")
     click.echo(report.table(figures))
+
+
+def apply_policy(folder: Path, dry_run: bool) -> Any:
+    """Send the files of a policy to a running Heed; ends the program with the place of each mistake."""
+    files = sources_in(folder)
+    return Remote.from_environment("supervisor").post("/v1/policies/triage", {"files": files, "dry_run": dry_run})
+
+
+@triage.command()
+@click.option("--policy", type=FOLDER, required=True, help="Folder of the rule files to try.")
+def replay(policy: Path) -> None:
+    """What another policy would have decided on all that a running Heed was told, and every case that differs."""
+    loaded = load_rules(policy)
+    seen, differing = 0, 0
+    for logged in _logged(Remote.from_environment("supervisor")):
+        seen += 1
+        texts = [Text(**text.model_dump()) for text in logged.texts]
+        difference = _difference(logged, replayed(texts, loaded)) if texts else None
+        if difference:
+            differing += 1
+            click.echo(f"{logged.request_id}  {difference}")
+    click.echo(f"{differing} of {seen} requests differ under policy {loaded.version}")
+
+
+def _logged(remote: Remote) -> Iterator[LoggedShown]:
+    """Every request in the log, page by page."""
+    cursor = None
+    while True:
+        page = remote.get("/v1/assessments?limit=200" + (f"&cursor={cursor}" if cursor else ""))
+        yield from (LoggedShown.model_validate(item) for item in page["items"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+
+
+def _difference(logged: LoggedShown, now: Assessment) -> str:
+    """What is decided otherwise; empty where nothing is."""
+    pairs = (
+        ("colour", logged.colour.value, now.colour.value),
+        ("category", logged.category.value, now.category.value),
+        ("deadline", logged.deadline and logged.deadline.isoformat(), now.deadline and now.deadline.isoformat()),
+    )
+    return ", ".join(f"{name} {before} -> {after}" for name, before, after in pairs if before != after)

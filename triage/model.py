@@ -16,6 +16,7 @@ from shared.contracts.vocabulary import ENDINGS, Category, Colour, Decider, Lang
 from shared.identity import HANDLERS, OVERSIGHT, Kind, Principal, may_read
 from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflict
 from triage.colours import Finding, Found, higher, soon_by, verdict
+from triage.deterioration import HANDLED, Deterioration, by_contact, next_due
 from triage.reading import Read, Text, read_all
 from triage.rules import Rules
 
@@ -247,6 +248,8 @@ class Case:
     current: Assessment | None = None
     person_decided: bool = False
     """Whether any revision was a person's: the machine then only raises to red."""
+    received_at: datetime | None = None
+    """When its first text was received; null before."""
     alarms: int = 0
     """How many alarms the review that is open has raised."""
 
@@ -293,9 +296,61 @@ def after_text(case: Case, texts: Sequence[Text], rules: Rules) -> Case:
     if case.has_ended:
         return case
     if case.current is None:
-        return case.decide(assess_all(texts, rules))
+        return replace(case.decide(assess_all(texts, rules)), received_at=texts[0].received_at)
     after = amended(case.current, texts, rules, person_decided=case.person_decided)
+    if not case.person_decided and calls_again(texts[-1], rules):
+        after = contacted_again(after, texts[-1].received_at, rules)
     return case if after.says_the_same(case.current) else case.decide(after)
+
+
+def calls_again(text: Text, rules: Rules) -> bool:
+    """Whether a further text calls for help, and does not say that all is well."""
+    found = rules.complete(rules.phrasebook.read(text.text).standing())
+    return "plea" in found and not any(name in found for name in ("solved", "settled", "thanks_over"))
+
+
+def contacted_again(before: Assessment, at: datetime, rules: Rules) -> Assessment:
+    """The assessment after a second contact: raised where a rule of the policy says so."""
+    rule = by_contact(rules.deterioration, before.colour, before.category, vulnerable=before.vulnerable)
+    return raised_by(rule, before, at, rules) if rule else before
+
+
+def raised_by(rule: Deterioration, before: Assessment, at: datetime, rules: Rules) -> Assessment:
+    """One step up, by a rule of deterioration; a person looks at it."""
+    colour = RAISED[before.colour]
+    reasons = (Reason(rule=rule.id, gives=colour.value), *before.reasons)
+    return replace(
+        before,
+        colour=colour,
+        unsure=True,
+        review_due_at=review_due_at(colour, at, rules),
+        reasons=reasons[:MOST_REASONS],
+        policy_version=rules.version,
+    )
+
+
+def worsens_at(case: Case, rules: Rules) -> tuple[datetime, Deterioration] | None:
+    """When mere time raises the colour, and by which rule; None where it does not, or somebody has decided."""
+    a = case.current
+    if a is None or case.received_at is None or case.has_ended or case.person_decided or case.status in HANDLED:
+        return None
+    return next_due(rules.deterioration, a.colour, a.category, case.received_at, a.deadline, vulnerable=a.vulnerable)
+
+
+def worsened(case: Case, now: datetime, rules: Rules) -> Case:
+    """The case after so much time: the same one where no rule raises it yet."""
+    due = worsens_at(case, rules)
+    if due is None or due[0] > now or case.current is None:
+        return case
+    return case.decide(raised_by(due[1], case.current, now, rules))
+
+
+def replayed(texts: Sequence[Text], rules: Rules) -> Assessment:
+    """What these rules would have decided on a request, text by text as they came."""
+    made = assess_all(texts[:1], rules)
+    for n in range(2, len(texts) + 1):
+        made = amended(made, texts[:n], rules, person_decided=False)
+    return made
 
 
 def triaged(case: Case) -> RequestTriaged:

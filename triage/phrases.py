@@ -8,9 +8,10 @@ is a pattern that is tried only there.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from triage import numerals
+from triage.characters import SIMPLIFIED, TRADITIONAL
 
 GAP_CHARACTERS = 6
 GAP_WORDS = 5
@@ -28,6 +29,7 @@ _FLAT = str.maketrans(
         "‘": "'",
         "“": '"',
         "”": '"',
+        **dict(zip(TRADITIONAL, SIMPLIFIED, strict=True)),
     }
 )
 _CHOICE = re.compile(r"\(([^()]*)\)")
@@ -45,6 +47,18 @@ class Phrase:
     words: str
     at_least: float | None = None
     at_most: float | None = None
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    """The lists that it may name."""
+
+
+class Ready:
+    """A phrase that can be looked for; raises ValueError where it cannot."""
+
+    __slots__ = ("following", "searches")
+
+    def __init__(self, phrase: Phrase) -> None:
+        self.searches = tuple(searches(phrase))
+        self.following = tuple(after_number(search) for search in self.searches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +156,7 @@ def _closing(words: str, at: int) -> int:
 
 def searches(phrase: Phrase) -> Iterator[Search]:
     """The phrase made ready; raises ValueError where it cannot be looked for."""
-    words = fold(phrase.words)
+    words = fold(named(phrase.words, phrase.lists))
     first = next(_parts(words), "")
     if first.startswith("(") and "#" in first:
         for way in variants(first):

@@ -1,5 +1,6 @@
 """All texts of a request, read together: what holds, what was put right since, and the earliest deadline. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,8 +15,8 @@ from triage.signs import Hit, Reading, Standing
 
 SOLVED, BETTER, THANKS, PLEA = "solved", "better", "thanks", "plea"
 """Signs by which a text says that what it tells is over."""
-HEADLINE = 15
-"""A text that begins so says it of all that follows: 已解决: …"""
+_HEADLINE = re.compile(r"\W*(?:求助|信息|最新|状态|情况|更新|update)*\W*$")
+"""What may stand before a word that says of all that follows that it is over: 【已解决】…"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,8 @@ def _over_until(reading: Reading) -> int:
     """
     found = reading.standing()
     if solved := found.get(SOLVED):
-        return len(reading.text) if solved[0].start < HEADLINE else solved[-1].start
+        is_headline = _HEADLINE.match(reading.text[: solved[0].start])
+        return len(reading.text) if is_headline else solved[-1].start
     if not (THANKS in found and BETTER in found):
         return 0
     better = found[BETTER][-1].start

@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from triage import numerals
-from triage.phrases import Phrase, Search, after_number, fold, searches
+from triage.phrases import Ready, Search, fold
 
 DENIED_WORDS = 3
 NEAR = 8
 """How many cues, or exceptions, before and after a hit are looked at: a bound for texts made to be slow."""
 MOST_HITS = 40
 """Of one name in a text: what is said more often is not more true."""
-MOST_CUES = 300
+MOST_CUES = 200
+MOST_TRIES = 100
+"""Of one beginning in a text, for the same reason."""
+NOT_SIGNS = ("cue.", "word.", "answer.")
+"""Names of what is no sign begin so: nothing denies it."""
 HEAD = 2
 """By so many characters the table is entered."""
 _SENTENCE = re.compile(r"[。!?;\n]+|(?<=\D)\.(?=\s|$)")
@@ -72,7 +76,7 @@ class Reading:
 class Phrasebook:
     """All phrases of the rules, in a table by how they begin, and the cues that say how a phrase stands."""
 
-    def __init__(self, phrases: Iterable[Phrase], despite: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, phrases: Iterable[Ready], despite: Mapping[str, frozenset[str]]) -> None:
         """`despite` names, for a sign that holds all the same, the cues that do not touch it."""
         self._despite = despite
         self._table: dict[str, list[Search]] = {}
@@ -80,9 +84,9 @@ class Phrasebook:
         """By the first characters, how long the beginnings are that begin so."""
         self._numbered: dict[str, list[Search]] = {}
         """Those that begin with a number, by what stands behind it."""
-        for ready in (each for phrase in phrases for each in searches(phrase)):
-            for following in after_number(ready):
-                self._numbered.setdefault(following, []).append(ready)
+        for ready, firsts in (pair for each in phrases for pair in zip(each.searches, each.following, strict=True)):
+            for first in firsts:
+                self._numbered.setdefault(first, []).append(ready)
             for beginning in ready.beginnings:
                 self._table.setdefault(beginning, []).append(ready)
         for beginning in self._table:
@@ -108,20 +112,33 @@ class Phrasebook:
 
     def _candidates(self, text: str) -> Iterator[tuple[int, int, Search]]:
         """Each phrase whose beginning stands somewhere: where it starts and where the beginning ends."""
-        lengths, table = self._lengths, self._table
-        size, after_latin = len(text), False
+        lengths, table, size = self._lengths, self._table, len(text)
+        seen: Counter[str] = Counter()
+        after_latin = False
         for start, character in enumerate(text):
             latin = character.isascii() and character.isalnum()
             if not (latin and after_latin):
-                for head in {text[start : start + HEAD], character}:
+                pair = text[start : start + HEAD]
+                for head in (pair, character) if len(pair) == HEAD else (character,):
                     for length in lengths.get(head, ()):
                         begun = start + length
-                        for ready in table.get(text[start:begun], ()) if begun <= size else ():
+                        beginning = text[start:begun]
+                        if begun > size or beginning not in table or seen[beginning] >= MOST_TRIES:
+                            continue
+                        seen[beginning] += 1
+                        for ready in table[beginning]:
                             yield start, begun, ready
             after_latin = latin
+        yield from self._after_numbers(text)
+
+    def _after_numbers(self, text: str) -> Iterator[tuple[int, int, Search]]:
+        seen: Counter[str] = Counter()
         for number in _NUMBER.finditer(text):
-            for ready in self._numbered.get(_next(text, number.end()), ()):
-                yield number.start(), number.start(), ready
+            following = _next(text, number.end())
+            if following in self._numbered and seen[following] < MOST_TRIES:
+                seen[following] += 1
+                for ready in self._numbered[following]:
+                    yield number.start(), number.start(), ready
 
     def _judged(self, text: str, hits: list[Hit]) -> Iterator[Hit]:
         cues = _cues(hits)
@@ -133,7 +150,7 @@ class Phrasebook:
         for hit in hits:
             standing = Standing.STANDS
             despite = self._despite.get(hit.name, frozenset())
-            if hit.name.startswith(("cue.", "word.")):
+            if hit.name.startswith(NOT_SIGNS):
                 pass
             elif "topic" not in despite and any(start <= hit.start < end for start, end in topics):
                 standing = Standing.SUPPOSED
@@ -165,7 +182,7 @@ def _without_exceptions(hits: list[Hit]) -> list[Hit]:
 
 def _cues(hits: list[Hit]) -> list[Hit]:
     """The cues; a denial that is part of what a sign says (no insulin left) denies nothing else."""
-    signs = [hit for hit in hits if not hit.name.startswith(("cue.", "word."))]
+    signs = [hit for hit in hits if not hit.name.startswith(NOT_SIGNS)]
     return [
         hit
         for hit in hits
