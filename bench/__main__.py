@@ -1,4 +1,4 @@
-"""`python -m bench [filing] [loop] [stored]`: the comparisons named, all of them by default.
+"""`python -m bench [triage] [filing] [loop] [stored]`: the comparisons named, all of them by default.
 
 BENCH_COUNT is how many requests each load sends (3,000), BENCH_ROWS how many are stored (100,000; the budget speaks of
 1,000,000, which takes some minutes to seed).
@@ -11,19 +11,22 @@ from pathlib import Path
 
 import uvloop
 
-from bench import filing, loop, report, stored
+from bench import filing, loop, report, stored, triage
 from bench.heed import WHOLE, heed, work_folder
 from bench.report import Row
 
 COUNT = 3_000
 ROWS = 100_000
-PARTS = ("filing", "loop", "stored")
+PARTS = ("triage", "filing", "loop", "stored")
 
 
 async def measure(parts: list[str], work: Path) -> list[Row]:
     """The rows of the parts."""
     count, rows = int(os.environ.get("BENCH_COUNT", COUNT)), int(os.environ.get("BENCH_ROWS", ROWS))
     found: list[Row] = []
+    if "triage" in parts:
+        found += triage.measure()
+        print(report.table(found))
     if "filing" in parts:
         found += await filing.measure(work, count)
         print(report.table(found))

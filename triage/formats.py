@@ -176,12 +176,12 @@ class NeedsFile(_Checked):
 
 
 def sources_in(folder: Path) -> dict[str, str]:
-    """The files of a policy by name; raises RulesInvalid where one is missing or no text."""
+    """The files of a policy by name, without blank ends, as the API takes them; raises RulesInvalid."""
     try:
-        found = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.yaml")) if path.stem in NAMES}
+        paths = [path for path in sorted(folder.glob("*.yaml")) if path.stem in NAMES]
+        return {path.stem: path.read_text("utf-8").strip() for path in paths}
     except UnicodeDecodeError as wrong:
         raise RulesInvalid(f"{folder}: a file is not UTF-8 text") from wrong
-    return found
 
 
 def _read(name: str, sources: Mapping[str, str]) -> Any:

@@ -149,7 +149,8 @@ def _deadline_reasons(read: Read) -> list[Reason]:
     if not read.deadline or not read.deadline_text:
         return []
     at = read.deadline
-    return [Reason(rule="deadline", gives="deadline", text_id=read.deadline_text.id, start=at.start, end=at.end)]
+    rule = f"deadline-{at.how}" + ("" if at.sure else "-unsure")
+    return [Reason(rule=rule, gives="deadline", text_id=read.deadline_text.id, start=at.start, end=at.end)]
 
 
 # What becomes of an assessment

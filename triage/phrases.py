@@ -19,6 +19,9 @@ MOST_VARIANTS = 4000
 """Of one phrase: more is a mistake in a rule file."""
 MOST_SPELLED_OUT = 400
 """Ways in which the beginning of a phrase is spelled out; a choice beyond that is left to the pattern."""
+MOST_HITS = 30
+"""Of one name in a text: what is said more often is not more true."""
+MOST_CUES = 150
 MOST_GAPS = 3
 """In one phrase: each multiplies the work at a place."""
 _FLAT = str.maketrans(
@@ -68,6 +71,9 @@ class Search:
     phrase: Phrase
     beginnings: tuple[str, ...]
     """Empty where it begins with a number."""
+    name: str
+    most: int
+    """So many of its name are looked for in a text."""
     rest: re.Pattern[str] | None
     """What follows the beginning; with a number in front, the whole."""
 
@@ -179,10 +185,11 @@ def _search(phrase: Phrase) -> Search:
         taken += 1
     if any(not each.strip() for each in beginnings) and words[:1] != "#":
         raise ValueError(f"{phrase.words!r} must begin with words or a number")
+    most = MOST_CUES if phrase.name.startswith("cue.") else MOST_HITS
     rest = _pattern(parts[taken:], spoken=words.isascii()) if taken < len(parts) else None
     if words[:1] == "#":
-        return Search(phrase, (), rest)
-    return Search(phrase, tuple(dict.fromkeys(beginnings)), rest)
+        return Search(phrase, (), phrase.name, most, rest)
+    return Search(phrase, tuple(dict.fromkeys(beginnings)), phrase.name, most, rest)
 
 
 def after_number(ready: Search) -> set[str]:

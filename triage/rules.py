@@ -128,7 +128,17 @@ class Rules:
 
     def findings(self, found: Found, by_deadline: Soon) -> list[Finding]:
         """What the colour rules give, the most urgent first."""
-        return findings(found, self.colour_rules, self.table, by_deadline)
+        first = self._by_first
+        begun = sorted(n for name in found for n in first.get(name, ()))
+        return findings(found, (self.colour_rules[n] for n in begun), self.table, by_deadline)
+
+    @cached_property
+    def _by_first(self) -> Mapping[str, tuple[int, ...]]:
+        """The places of the colour rules by the first sign that each needs: most need not be looked at."""
+        places: dict[str, list[int]] = {}
+        for n, rule in enumerate(self.colour_rules):
+            places.setdefault(rule.needs[0], []).append(n)
+        return {name: tuple(each) for name, each in places.items()}
 
 
 @cache

@@ -17,15 +17,10 @@ from triage.phrases import Ready, Search, fold
 DENIED_WORDS = 3
 NEAR = 8
 """How many cues, or exceptions, before and after a hit are looked at: a bound for texts made to be slow."""
-MOST_HITS = 40
-"""Of one name in a text: what is said more often is not more true."""
-MOST_CUES = 200
 MOST_TRIES = 100
 """Of one beginning in a text, for the same reason."""
 NOT_SIGNS = ("cue.", "word.", "answer.")
 """Names of what is no sign begin so: nothing denies it."""
-HEAD = 2
-"""By so many characters the table is entered."""
 _SENTENCE = re.compile(r"[。!?;\n]+|(?<=\D)\.(?=\s|$)")
 _CLAUSE = re.compile(r"[。!?;\n,:()【】]+|(?<=\D)\.(?=\s|$)|(?<=[^\x00-\x7f])\s+(?=[^\x00-\x7f])")
 _NUMBER = re.compile(numerals.PATTERN)
@@ -80,8 +75,6 @@ class Phrasebook:
         """`despite` names, for a sign that holds all the same, the cues that do not touch it."""
         self._despite = despite
         self._table: dict[str, list[Search]] = {}
-        self._lengths: dict[str, tuple[int, ...]] = {}
-        """By the first characters, how long the beginnings are that begin so."""
         self._numbered: dict[str, list[Search]] = {}
         """Those that begin with a number, by what stands behind it."""
         for ready, firsts in (pair for each in phrases for pair in zip(each.searches, each.following, strict=True)):
@@ -89,56 +82,45 @@ class Phrasebook:
                 self._numbered.setdefault(first, []).append(ready)
             for beginning in ready.beginnings:
                 self._table.setdefault(beginning, []).append(ready)
-        for beginning in self._table:
-            known = self._lengths.get(beginning[:HEAD], ())
-            self._lengths[beginning[:HEAD]] = tuple(sorted({*known, len(beginning)}))
+        self._lengths = _lengths(self._table)
 
     def read(self, text: str) -> Reading:
         """What the phrases find in the text, in the order of the text."""
         folded = fold(text)
         sentences = [match.end() for match in _SENTENCE.finditer(folded)]
-        counts: Counter[str] = Counter()
+        counts: dict[str, int] = {}
         spans = set()
-        for start, begun, ready in self._candidates(folded):
-            name = ready.phrase.name
-            if counts[name] > (MOST_CUES if name.startswith("cue.") else MOST_HITS):
-                continue
-            end = ready.end(folded, start, begun)
-            if end is not None:
-                counts[name] += 1
-                spans.add((start, end, name))
+        for start, begun, searches in (*self._begun(folded), *self._after_numbers(folded)):
+            for ready in searches:
+                name = ready.name
+                if counts.get(name, 0) < ready.most and (end := ready.end(folded, start, begun)) is not None:
+                    counts[name] = counts.get(name, 0) + 1
+                    spans.add((start, end, name))
         found = [Hit(name, start, end, bisect_right(sentences, start)) for start, end, name in sorted(spans)]
         return Reading(folded, tuple(self._judged(folded, _without_exceptions(found))))
 
-    def _candidates(self, text: str) -> Iterator[tuple[int, int, Search]]:
-        """Each phrase whose beginning stands somewhere: where it starts and where the beginning ends."""
-        lengths, table, size = self._lengths, self._table, len(text)
-        seen: Counter[str] = Counter()
-        after_latin = False
+    def _begun(self, text: str) -> Iterator[tuple[int, int, list[Search]]]:
+        """Where phrases may stand whose beginning is there: where they start and the beginning ends."""
+        lengths, table, size, seen = self._lengths, self._table, len(text), dict[str, int]()
         for start, character in enumerate(text):
-            latin = character.isascii() and character.isalnum()
-            if not (latin and after_latin):
-                pair = text[start : start + HEAD]
-                for head in (pair, character) if len(pair) == HEAD else (character,):
-                    for length in lengths.get(head, ()):
-                        begun = start + length
-                        beginning = text[start:begun]
-                        if begun > size or beginning not in table or seen[beginning] >= MOST_TRIES:
-                            continue
-                        seen[beginning] += 1
-                        for ready in table[beginning]:
-                            yield start, begun, ready
-            after_latin = latin
-        yield from self._after_numbers(text)
+            by_second = lengths.get(character)
+            if by_second is None or (character.isascii() and start and _goes_on(text[start - 1], character)):
+                continue
+            for length in by_second.get(text[start + 1 : start + 2]) or by_second[""]:
+                beginning = text[start : start + length]
+                searches = table.get(beginning)
+                if searches is None or start + length > size or seen.get(beginning, 0) >= MOST_TRIES:
+                    continue
+                seen[beginning] = seen.get(beginning, 0) + 1
+                yield start, start + length, searches
 
-    def _after_numbers(self, text: str) -> Iterator[tuple[int, int, Search]]:
+    def _after_numbers(self, text: str) -> Iterator[tuple[int, int, list[Search]]]:
         seen: Counter[str] = Counter()
         for number in _NUMBER.finditer(text):
             following = _next(text, number.end())
             if following in self._numbered and seen[following] < MOST_TRIES:
                 seen[following] += 1
-                for ready in self._numbered[following]:
-                    yield number.start(), number.start(), ready
+                yield number.start(), number.start(), self._numbered[following]
 
     def _judged(self, text: str, hits: list[Hit]) -> Iterator[Hit]:
         cues = _cues(hits)
@@ -157,6 +139,22 @@ class Phrasebook:
             else:
                 standing = _standing(text, hit, cues, clauses, despite)
             yield hit if standing is Standing.STANDS else Hit(hit.name, hit.start, hit.end, hit.sentence, standing)
+
+
+def _lengths(beginnings: Iterable[str]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """By the first character, then the second (empty: any other): how long the beginnings are that begin so."""
+    found: dict[str, dict[str, set[int]]] = {}
+    for beginning in beginnings:
+        found.setdefault(beginning[0], {"": set()}).setdefault(beginning[1:2], set()).add(len(beginning))
+    return {
+        first: {second: tuple(sorted(lengths | by_second[""])) for second, lengths in by_second.items()}
+        for first, by_second in found.items()
+    }
+
+
+def _goes_on(before: str, character: str) -> bool:
+    """Whether a Latin word is under way."""
+    return before.isascii() and before.isalnum() and character.isalnum()
 
 
 def _next(text: str, start: int) -> str:
