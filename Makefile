@@ -2,6 +2,7 @@
 .DELETE_ON_ERROR:
 PYTHON ?= python3
 WORKERS ?= 2
+BROKERS ?= 1
 BIN := .venv/bin
 COMPILE = build/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --exclude-newer "5 days" --upgrade --quiet
@@ -12,6 +13,12 @@ run: .venv/ready ## Start everything on this machine; prints where to look
 
 demo: .venv/ready ## Play 333 requests through a throwaway system, on a clock that runs fast
 	$(BIN)/heed demo
+
+cluster: .venv/ready ## Start everything as a city does: Kafka, PostgreSQL, two replicas of each service
+	$(BIN)/heed cluster
+
+kafka: .venv/ready ## Start Kafka alone; BROKERS=3 for three
+	$(BIN)/heed kafka --brokers $(BROKERS)
 
 ##@ Check
 test: .venv/ready-dev ## Run the tests; T=tests/intake for a part
@@ -65,4 +72,4 @@ help: ## Show this
 	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement $<
 	@touch $@
 
-.PHONY: help run demo test lint fix faults bench docs lock clean
+.PHONY: help run demo cluster kafka test lint fix faults bench docs lock clean

@@ -1,7 +1,7 @@
-"""`python -m bench [triage] [filing] [loop] [stored]`: the comparisons named, all of them by default.
+"""`python -m bench [triage] [filing] [loop] [stored] [cost] [bus] [cluster]`: those named; no Java, the first five.
 
 BENCH_COUNT is how many requests each load sends (3,000), BENCH_ROWS how many are stored (100,000; the budget speaks of
-1,000,000, which takes some minutes to seed).
+1,000,000, which takes some minutes to seed). BENCH_LIVES is how many requests `cost` follows to their end (200).
 """
 
 import os
@@ -11,13 +11,15 @@ from pathlib import Path
 
 import uvloop
 
-from bench import filing, loop, report, stored, triage
+from bench import bus, cluster, cost, filing, loop, report, stored, triage
 from bench.heed import WHOLE, heed, work_folder
 from bench.report import Row
 
 COUNT = 3_000
 ROWS = 100_000
-PARTS = ("triage", "filing", "loop", "stored")
+LIVES = 200
+PARTS = ("triage", "filing", "loop", "stored", "cost")
+ON_KAFKA = ("bus", "cluster")
 
 
 async def measure(parts: list[str], work: Path) -> list[Row]:
@@ -36,14 +38,28 @@ async def measure(parts: list[str], work: Path) -> list[Row]:
         print(report.table(found))
     if "stored" in parts:
         found += await stored.measure(work, rows)
+        print(report.table(found))
+    if "bus" in parts:
+        found += await bus.measure(work, count * 10)
+        print(report.table(found))
+    if "cluster" in parts:
+        found += await cluster.measure(work, count)
+    if "cost" in parts:
+        lives = int(os.environ.get("BENCH_LIVES", LIVES))
+        found += await cost.measure(work, lives, with_kafka=shutil.which("java") is not None)
     return found
+
+
+def default_parts() -> list[str]:
+    """All that can be measured here."""
+    return [*PARTS, *(ON_KAFKA if shutil.which("java") else ())]
 
 
 def main() -> None:
     """Measure, print, write var/bench.md and var/bench.json."""
     work = work_folder()
     try:
-        rows = uvloop.run(measure(sys.argv[1:] or list(PARTS), work))
+        rows = uvloop.run(measure(sys.argv[1:] or default_parts(), work))
     finally:
         shutil.rmtree(work)
     print(report.write(rows))

@@ -12,8 +12,8 @@ from pathlib import Path
 from shared.clock import Clock
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-START_SECONDS = 60
-STOP_SECONDS = 30
+START_SECONDS = 180
+STOP_SECONDS = 60
 
 
 def free_port() -> int:
@@ -61,7 +61,7 @@ def postmaster_of(var: Path) -> int:
 
 
 async def wait_until_listening(port: int, path: str) -> None:
-    """Return once a GET of the path answers 200; raises TimeoutError after a minute."""
+    """Return once a GET of the path answers 200; raises TimeoutError after three minutes."""
     async with asyncio.timeout(START_SECONDS):
         while not await _answers(port, path):
             await Clock().pause(0.05)

@@ -12,6 +12,7 @@ from shared.clock import Clock
 from shared.settings import ROOT
 
 WHOLE = ("-c", "from services.cli import main; main()", "run")
+CLUSTER = ("-c", "from services.cli import main; main()", "cluster")
 DOOR = ("-m", "bench.door")
 NO_LIMIT = "1000000000"
 CREDENTIALS_SECONDS = 0.05
@@ -50,7 +51,7 @@ async def heed(var: Path, *command: str) -> AsyncIterator[Running]:
         "HEED_DANGEROUS_CALLBACK_NETWORKS": "127.0.0.0/8",
     }
     async with process(*command, port=port, path="/readyz", environment=environment) as pid:
-        token = await _operator(var) if command == WHOLE else ""
+        token = "" if command == DOOR else await _operator(var)
         yield Running(port, pid, postmaster_of(var), var, token)
 
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from dispatch import api, directory, handlers
 from dispatch.files import FileKind
+from dispatch.recall import RECALLS
 from shared.clock import Clock
 from shared.contracts import requests
 from shared.service import Service
@@ -28,6 +29,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         topics=(requests.TOPIC,),
         take=partial(handlers.take, desk),
         handles=handlers.HANDLES,
+        recalls=RECALLS,
         fire=partial(handlers.fire, desk),
         on_start=apply_city,
     )

@@ -216,7 +216,7 @@ class Clock:
         rings: list[Ring] = []
         first, every = self._first_nudge_at(), timedelta(minutes=policy.nudge_every_minutes[colour])
         if now >= first:
-            passed = (now - first) // every + 1
+            passed = self.passed(every, now)
             if passed > self.moments:
                 missed = passed - self.moments - 1
                 self.nudges += missed + 1
@@ -229,6 +229,10 @@ class Clock:
             self.escalated = True
             rings.append(Escalation())
         return rings
+
+    def passed(self, every: timedelta, now: datetime) -> int:
+        """How many of the repeating moments have passed."""
+        return max(0, (now - self._first_nudge_at()) // every + 1)
 
     def nudge_by_hand(self) -> Nudge:
         """A person urges; counted with the others."""

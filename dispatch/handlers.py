@@ -13,6 +13,7 @@ from dispatch.access import actor, check_acts, check_oversees, level_of, sees
 from dispatch.answers import NudgeShown, TaskShown, show
 from dispatch.directory import WAKE, Desk
 from dispatch.model import Case, TextRef
+from dispatch.recall import RECALLS, recall
 from dispatch.routing import Duty
 from dispatch.store import Place, Wanted
 from dispatch.tasks import Task
@@ -82,11 +83,14 @@ HANDLES: dict[type[Fact], Callable[..., None]] = {
 async def take(desk: Desk, work: Work, events: Sequence[Event[Fact]]) -> None:
     """Take a batch of facts."""
     cases = await store.lock_cases(work.connection, (UUID(event.subject) for event in events))
-    others = {UUID(event.subject) for event in events if not isinstance(event.fact, OWN)}
+    foretold = {event.id for event in events if str(event.id) in work.foretold}
+    others = {UUID(event.subject) for event in events if event.id in foretold or not isinstance(event.fact, OWN)}
     routes = any(isinstance(event.fact, r.RequestTriaged | r.RequestDisputed) for event in events)
     duty = await desk.duty(work, with_loads=routes)
     for event in events:
-        HANDLES[type(event.fact)](cases, event, duty)
+        HANDLES.get(type(event.fact), on_own_fact)(cases, event, duty)
+        if event.id in foretold and isinstance(event.fact, RECALLS):
+            recall(_case(cases, event), event, duty)
     await store.save_cases(work.connection, [case for i, case in cases.items() if i not in others])
     await _save(work, duty, [case for i, case in cases.items() if i in others])
 

@@ -245,7 +245,7 @@ class Case:
         task.start(Stage.ACCEPTED, now, now + new.accepted, now)
         if task.first_assigned_at is None:
             task.first_assigned_at = now
-            self._start_work(task, new, now)
+            self.start_work(task, duty, now)
         if task.attempt > 1:
             task.change(now)
         is_lead = task.role is Role.LEAD
@@ -262,8 +262,9 @@ class Case:
             **_note(note),
         )
 
-    def _start_work(self, task: Task, new: Pace, now: datetime) -> None:
+    def start_work(self, task: Task, duty: Duty, now: datetime) -> None:
         """The clocks that run from the first assignment on, whoever accepts."""
+        new = self._pace(duty)
         if task.role is Role.LEAD:
             task.start(Stage.CONTACTED, now, now + new.contacted, now)
             task.start(Stage.ANSWERED, self.began_at, self.began_at + new.answered, now)

@@ -1,4 +1,4 @@
-"""Writes the pages and schemas that are made from the code: settings, events, problems (`make docs`)."""
+"""Writes the pages, schemas and documents that are made from the code (`make docs`)."""
 
 import json
 import pkgutil
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from docs import asyncapi, asyncapi_page
 from shared.contracts import COMPACTED, FACTS, TOPICS, Fact
 from shared.problems import BASE, Problem
 from shared.settings import ROOT, Settings
@@ -14,6 +17,7 @@ from shared.settings import ROOT, Settings
 PACKAGES = ("shared", "intake", "triage", "dispatch", "followup", "services")
 SCHEMAS = Path("shared/contracts/schemas")
 MADE = "<!-- Made from the code by `make docs`; change it there. -->\n"
+MADE_YAML = "# Made from the code by `make docs`; change it there.\n"
 
 
 def import_all() -> list[str]:
@@ -115,7 +119,7 @@ def _kind(field: dict[str, Any], definitions: dict[str, Any]) -> str:
 def _event(fact: type[Fact]) -> Iterator[str]:
     made = schema(fact)
     required = set(made.get("required", ()))
-    yield f"### `{fact.TYPE}`\n\n{_paragraphs(fact.__doc__)}\n"
+    yield f"### `{fact.TYPE}`\n\n{_paragraphs(fact.__doc__)} Stated by {', '.join(fact.STATED_BY)}.\n"
     if not made["properties"]:
         yield "No data.\n"
         return
@@ -135,15 +139,15 @@ def events_page() -> str:
         "CloudEvents 1.0 in the binary mode of the Kafka binding: attributes as headers `ce_id`, `ce_type`,",
         "`ce_source`, `ce_subject`, `ce_time`, `ce_sequence`; the value is JSON. `ce_sequence` counts, without gaps",
         "from 1, the facts that a source stated under one key of a topic. Readers ignore fields they do not know.",
-        "JSON Schemas lie in `shared/contracts/schemas/`.",
+        "JSON Schemas lie in `shared/contracts/schemas/`. The same for tools: [asyncapi.yaml](asyncapi.yaml)",
+        "(AsyncAPI 3.0, also at `GET /asyncapi.json`), and with examples as [one page](asyncapi.html).",
         "",
     ]
     for topic in TOPICS:
         module = next(sys.modules[fact.__module__] for fact in FACTS.values() if topic == fact.TOPIC)
-        facts = [named for named in vars(module).values() if named in FACTS.values()]
         kept = " Compacted: the newest per key is kept." if topic in COMPACTED else ""
         lines += [f"## `{topic}`", "", _paragraphs(module.__doc__) + kept, ""]
-        for fact in facts:
+        for fact in asyncapi.facts_of(topic):
             lines += _event(fact)
     return "\n".join(lines)
 
@@ -151,7 +155,11 @@ def events_page() -> str:
 def files() -> dict[Path, str]:
     """Every file made from the code, by its path in the tree."""
     schemas = {SCHEMAS / f"{name}.json": json.dumps(schema(fact), indent=2) + "\n" for name, fact in FACTS.items()}
+    events = asyncapi.document()
     return {
+        Path("docs/asyncapi.yaml"): MADE_YAML + yaml.safe_dump(events, sort_keys=False, allow_unicode=True, width=110),
+        Path("docs/asyncapi.html"): asyncapi_page.page(events),
+        Path("services/gateway/asyncapi.json"): json.dumps(events, ensure_ascii=False, indent=1) + "\n",
         Path("docs/settings.md"): settings_page(),
         Path("docs/events.md"): events_page(),
         Path("docs/problems.md"): problems_page(),

@@ -12,7 +12,7 @@ from shared.clock import Clock
 from shared.contracts import operations, requests
 from shared.contracts.vocabulary import AlarmKind
 from shared.service import Service
-from shared.settings import Settings
+from shared.settings import Settings, required
 
 PLAN_FILE = "followup.yaml"
 SEED_BYTES = 32
@@ -22,6 +22,7 @@ OPEN_ALARMS = Gauge("heed_alarms_open", "Open alarms of all services.", ["kind"]
 
 def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
     """The app of followup; nothing is opened before it runs."""
+    required(settings.hash_secret, "hash_secret")  # missing, it must end the start and not the first rating
     service = Service(
         handlers.SERVICE,
         settings,

@@ -6,19 +6,21 @@ import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import click
 import pydantic
 import uvloop
 
-from services import standalone
 from services.client import Remote, tail_events
+from services.gateway.routes import GATEWAY
+from services.gateway.routes import SERVICES as INSIDE
 from services.triage_cli import apply_policy, triage
-from shared.settings import SettingMissing, Settings
+from shared.settings import SettingMissing, Settings, required
 from shared.telemetry import configure_logs
 
-SERVICES = standalone.NAMES
+SERVICES = (*INSIDE, GATEWAY)
 
 
 def read_settings(**given: Any) -> Settings:
@@ -53,6 +55,8 @@ main.add_command(triage)
 @click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
 def run(port: int | None, var: Path | None) -> None:
     """Run everything in one process, with a PostgreSQL of its own unless HEED_POSTGRES names one."""
+    from services import standalone  # noqa: PLC0415 every service comes with it, which no call to a running Heed needs
+
     settings = read_settings(port=port, var=var)
 
     async def ready(url: str) -> None:
@@ -67,6 +71,8 @@ def run(port: int | None, var: Path | None) -> None:
 @click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
 def serve(service: str, port: int | None) -> None:
     """Run one service in a process of its own; HEED_DATABASE, HEED_BUS and the secrets must be set."""
+    from services import standalone  # noqa: PLC0415 as above
+
     settings = read_settings(port=port)
 
     async def ready(url: str) -> None:
@@ -124,6 +130,18 @@ def drop(service: str, event_id: UUID) -> None:
     click.echo("left out")
 
 
+@main.command("lost-contacts")
+def lost_contacts() -> None:
+    """Requests whose contact went with a database that had to be restored: to be looked for in their texts."""
+    remote, page = Remote.from_environment(), "/v1/alarms?kind=contact_lost&limit=200"
+    cursor: str | None = ""
+    while cursor is not None:
+        found = remote.get(f"{page}&cursor={quote(cursor)}" if cursor else page)
+        for alarm in found["items"]:
+            click.echo(f"{alarm['subject']}  missed since {alarm['raised_at']}")
+        cursor = found["next_cursor"]
+
+
 @main.group()
 def token() -> None:
     """Keys of staff, partners and services: issue, list, revoke. A supervisor's work."""
@@ -142,6 +160,19 @@ def issue(kind: str, name: str | None, organisation: str | None, area: str | Non
     """Issue a key and print it, this once."""
     wanted = {"kind": kind, "id": name, "organisation": organisation, "area": area, "rights": list(rights)}
     click.echo(Remote.from_environment("supervisor").post("/v1/tokens", wanted)["token"])
+
+
+@token.command()
+def first() -> None:
+    """Issue a supervisor's key where none has one, by the gateway's HEED_DATABASE, and print it, this once."""
+    from services import installation  # noqa: PLC0415 no call to a running Heed needs it
+
+    settings = read_settings()
+
+    async def issue_first() -> None:
+        click.echo(await installation.issue_first_key(settings))
+
+    run_to_end(issue_first())
 
 
 @token.command("list")
@@ -174,6 +205,80 @@ def apply(kind: str, file: Path, dry_run: bool) -> None:
         content = {"kind": kind, "content": file.read_text(), "dry_run": dry_run}
         answer = Remote.from_environment().post("/v1/directory", content)
     click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+
+
+@main.command("secrets")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--postgres", "server", default="postgres:5432", show_default=True, help="Where the databases will be.")
+def write_secrets(folder: Path, server: str) -> None:
+    """Write the secrets that services of their own need into a folder for each; what is there stays."""
+    from services import installation  # noqa: PLC0415 no call to a running Heed needs it
+
+    try:
+        for path in installation.write_secrets(folder, server):
+            click.echo(path)
+    except installation.NotAsWritten as wrong:
+        raise click.ClickException(str(wrong)) from wrong
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def databases(folder: Path) -> None:
+    """Make the role and the database of each service, as FOLDER names them, on the server HEED_POSTGRES."""
+    from services import installation  # noqa: PLC0415 no call to a running Heed needs it
+
+    settings = read_settings()
+
+    async def make() -> None:
+        for name in await installation.make_databases(required(settings.postgres, "postgres"), folder):
+            click.echo(name)
+
+    run_to_end(make())
+
+
+@main.command()
+@click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
+@click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
+@click.option("--brokers", type=click.Choice(["1", "3"]), default="3", help="How many brokers.")
+@click.option("--replicas", type=click.IntRange(1, 8), default=2, help="How many replicas of each service.")
+def cluster(port: int | None, var: Path | None, brokers: str, replicas: int) -> None:
+    """Run everything as a city does, on this machine: Kafka, PostgreSQL, two replicas of each service."""
+    from services.cluster import run as of_cluster  # noqa: PLC0415 no other command needs it
+
+    settings = read_settings(port=port, var=var)
+
+    async def ready(running: of_cluster.Cluster) -> None:
+        click.echo(f"Heed answers at {running.base_url} - its calls are described at {running.base_url}/docs")
+        click.echo(f"The bus is at {running.brokers.url}. What runs: heed status. Logs: {settings.var / 'logs'}")
+        click.echo(f"Tokens to act as each are in {settings.var / 'credentials.json'}. Stop with Ctrl-C.")
+
+    run_to_end(of_cluster.run(settings, ready, int(brokers), replicas))
+
+
+@main.command()
+@click.option("--brokers", type=click.Choice(["1", "3"]), default="1", help="How many brokers.")
+@click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
+def kafka(brokers: str, var: Path | None) -> None:
+    """Run Kafka alone on this machine, until Ctrl-C."""
+    from services.cluster import run as of_cluster  # noqa: PLC0415 no other command needs it
+
+    settings = read_settings(var=var)
+
+    async def ready(url: str) -> None:
+        click.echo(f"Kafka answers. HEED_BUS={url}")
+
+    run_to_end(of_cluster.run_brokers(settings.var / "kafka", int(brokers), ready))
+
+
+@main.command()
+def status() -> None:
+    """Show what runs: readiness, partitions, lag, outbox depth, parked events, oldest open timer."""
+    from services.cluster.status import read_states, table  # noqa: PLC0415 no other command needs it
+
+    remote = Remote.from_environment()
+    states = asyncio.run(read_states(Settings().var, remote.base_url))
+    click.echo(table(states))
+    sys.exit(0 if all(state.is_ready for state in states) else 1)
 
 
 @main.command()

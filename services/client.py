@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import click
@@ -12,6 +13,8 @@ from shared.clock import Clock
 from shared.settings import Settings
 
 RETRY_SECONDS = 2.0
+SILENT_SECONDS = 60
+"""A stream that says nothing for so long, not even that it lives, has lost its other end."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,15 @@ async def tail_events(remote: Remote, wanted: dict[str, Any]) -> AsyncIterator[s
     """The data of each event of GET /v1/events; after a break it asks again from the last position it had."""
     position: str | None = None
     params = {name: value for name, value in wanted.items() if value}
-    timeout = httpx2.Timeout(10, read=None)
+    timeout = httpx2.Timeout(10, read=SILENT_SECONDS)
     async with httpx2.AsyncClient(base_url=remote.base_url, trust_env=False, timeout=timeout) as client:
         while True:
             headers = remote.headers | ({"last-event-id": position} if position else {})
             try:
                 async with client.stream("GET", "/v1/events", params=params, headers=headers) as answer:
+                    if answer.is_server_error or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                        await Clock().pause(RETRY_SECONDS)
+                        continue
                     if answer.is_error:
                         await answer.aread()
                         raise click.ClickException(_words(answer))

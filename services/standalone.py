@@ -60,7 +60,9 @@ async def serve(settings: Settings, on_ready: Callable[[str], Awaitable[None]], 
 
         async def ready(url: str) -> None:
             base_url = settings.base_url or url
-            await services.gateway.app.write_credentials(app, settings.var / "credentials.json", base_url)
+            service = app.state.service
+            path, now = settings.var / "credentials.json", service.clock.now()
+            await services.gateway.app.write_credentials(service.database, settings, path, base_url, now)
             await on_ready(base_url)
 
         await serve_app(app, settings.host, settings.port, ready)
@@ -70,7 +72,7 @@ async def serve_one(name: str, settings: Settings, on_ready: Callable[[str], Awa
     """Run one service in this process until a signal asks to stop."""
     app = INSIDE[name](settings, None) if name in INSIDE else services.gateway.app.build(settings)
     async with app.router.lifespan_context(app):
-        await serve_app(app, settings.host, settings.port, on_ready)
+        await serve_app(app, settings.host, settings.port, on_ready, reuse_port=settings.reuse_port)
 
 
 @asynccontextmanager

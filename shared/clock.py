@@ -14,9 +14,12 @@ class Clock:
     A fast clock never touches signatures, tokens and ids: those take real time.
     """
 
-    def __init__(self, rate: float = 1.0, start: datetime | None = None) -> None:
-        """`rate` is how many seconds pass here in one real second; `start` is what it shows now (default: the time)."""
-        self._rate = rate
+    def __init__(self, rate: float = 1.0, start: datetime | None = None, wrong_by: float = 0.0) -> None:
+        """`rate` is how many seconds pass here in one real second; `start` is what it shows now (default: the time).
+
+        `wrong_by` so many seconds the machine's clock is taken to be, to see what comes of it.
+        """
+        self._rate, self._wrong_by = rate, timedelta(seconds=wrong_by)
         self._set(start or datetime.now(UTC))
         self.skew_seconds = 0.0
         """How far the machine's clock is from the database's."""
@@ -36,7 +39,7 @@ class Clock:
     def synchronise(self, database_now: datetime) -> None:
         """Follow the database's clock, so that all processes of a service agree. A fast clock keeps its own time."""
         if self._rate == 1.0:
-            self.skew_seconds = (datetime.now(UTC) - database_now).total_seconds()
+            self.skew_seconds = (datetime.now(UTC) + self._wrong_by - database_now).total_seconds()
             self._set(database_now)
 
     def set_rate(self, rate: float) -> None:

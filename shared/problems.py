@@ -59,6 +59,13 @@ class Forbidden(Problem):
     title = "Forbidden"
 
 
+class CatchingUp(Problem):
+    """The service was restored and reads on to where it stood. Try again in a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Catching up"
+
+
 class InvalidInput(Problem):
     """The body or a parameter is not as described; `errors` names each place and what is wrong there."""
 

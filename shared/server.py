@@ -26,13 +26,15 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve_app(app: ASGIApp, host: str, port: int, ready: Callable[[str], Awaitable[None]]) -> None:
+async def serve_app(
+    app: ASGIApp, host: str, port: int, ready: Callable[[str], Awaitable[None]], *, reuse_port: bool = False
+) -> None:
     """Serve a started app until SIGINT or SIGTERM; `ready` gets the address once calls are answered.
 
     Raises OSError where the port is taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), backlog=BACKLOG, family=family) as listening:
+    with socket.create_server((host, port), backlog=BACKLOG, family=family, reuse_port=reuse_port) as listening:
         config = uvicorn.Config(
             app,
             lifespan="off",

@@ -14,25 +14,35 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from shared import health
-from shared.bus import Bus
-from shared.bus.postgres import PostgresBus
+from shared.bus import BusUnavailable
+from shared.bus.chosen import make_bus
 from shared.clock import Clock
 from shared.contracts import Fact
 from shared.database import Database, Transaction, migrate
 from shared.messaging import idempotency as keys
 from shared.messaging import parking
+from shared.messaging.arrivals import Arrivals
 from shared.messaging.consumer import Consumer, Take
 from shared.messaging.grouped import Grouped
 from shared.messaging.idempotency import Idempotency
 from shared.messaging.positions import Positions
+from shared.messaging.recovery import Recovery
 from shared.messaging.relay import Relay
 from shared.messaging.tables import outbox
 from shared.messaging.timers import Fire, Timers
 from shared.messaging.transient import is_transient
 from shared.messaging.work import Work, say_seen
-from shared.problems import Problem
+from shared.problems import CatchingUp, Problem
 from shared.settings import Settings, required
-from shared.telemetry import CONSUMER_LAG, FACTS_STATED, LOOP_FAILURES, OUTBOX_ROWS, PARKED_EVENTS
+from shared.telemetry import (
+    CONSUMER_LAG,
+    FACTS_STATED,
+    LOOP_FAILURES,
+    OLDEST_TIMER_AT,
+    OUTBOX_ROWS,
+    PARKED_EVENTS,
+    PARTITIONS_HELD,
+)
 from shared.tokens import IdentityReader
 from shared.web import Door, add_problem_handlers
 
@@ -45,17 +55,10 @@ RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 HOUSEKEEPING_SECONDS = 60.0
 MEASURE_SECONDS = 5.0
 SETTLING_SECONDS = 0.02
+LEARN_SECONDS = 5.0
+"""How long a start waits for the bus."""
 ATTEMPTS = 3
 log = structlog.get_logger()
-
-
-def make_bus(settings: Settings) -> Bus:
-    """The bus that the settings name."""
-    url = required(settings.bus, "bus")
-    scheme = url.split("://", 1)[0]
-    if scheme.split("+")[0] in {"postgres", "postgresql"}:
-        return PostgresBus(url, settings.bus_partitions)
-    raise ValueError(f"HEED_BUS begins with {scheme}://, which is no bus we know. Use postgresql://…")
 
 
 class Service:
@@ -71,16 +74,18 @@ class Service:
         topics: Sequence[str] = (),
         take: Take | None = None,
         handles: Collection[type[Fact]] = (),
+        recalls: Collection[type[Fact]] = (),
         fire: Fire | None = None,
         background: Sequence[Callable[["Service"], Awaitable[None]]] = (),
         on_start: Callable[["Service"], Awaitable[None]] | None = None,
     ) -> None:
         """Opens nothing yet; raises SettingMissing where it could not start.
 
-        `take` is given the facts of the types in `handles`, from `topics`.
+        `take` is given the facts of the types in `handles`, from `topics`; of those in `recalls` only own ones that a
+        restored database does not know of.
         """
         self.name, self.settings = name, settings
-        self.clock = clock or Clock(settings.dangerous_clock_rate)
+        self.clock = clock or Clock(settings.dangerous_clock_rate, wrong_by=settings.dangerous_clock_offset_seconds)
         self.database = Database(required(settings.database, "database"))
         self.bus = make_bus(settings)
         self.instance = settings.instance or f"{socket.gethostname()}-{os.getpid()}"
@@ -90,6 +95,7 @@ class Service:
         self._migrations = migrations
         self._background, self._on_start = background, on_start
         self.positions = Positions(self.database, self.instance, settings.lease_seconds)
+        self.recovery = Recovery(name, self.database, self.bus, self.topics, settings.lease_seconds)
         self.consumer = (
             Consumer(
                 name,
@@ -99,8 +105,10 @@ class Service:
                 self.clock.now,
                 take,
                 handles,
+                recalls,
                 self.topics,
                 settings.batch_events,
+                self.recovery,
             )
             if take
             else None
@@ -120,6 +128,8 @@ class Service:
 
         With `idempotency`, the answer (a pydantic model) is kept with the key; raises Replay where it is known.
         """
+        if self.is_ready and not self.recovery.is_over:
+            raise CatchingUp
         for attempt in range(ATTEMPTS):
             try:
                 return await self._command_once(verb, idempotency, *args, **kwargs)
@@ -179,6 +189,9 @@ class Service:
         await self.migrate()
         await self.bus.start()
         await self.synchronise()
+        with suppress(BusUnavailable, TimeoutError):  # tried again until it is there
+            async with asyncio.timeout(LEARN_SECONDS):
+                await self.recovery.learn()
         if self._on_start:
             await self._on_start(self)
 
@@ -241,10 +254,11 @@ class Service:
         with suppress(Exception):  # the leases run out by themselves
             async with asyncio.timeout(self.settings.stop_seconds):
                 await self.relay.release()
-                await self.positions.release()
+                if self.recovery.has_learned:  # else the next start must still see since when it was not in use
+                    await self.positions.release()
 
     def _loops(self) -> list[Callable[[], Awaitable[None]]]:
-        loops: list[Callable[[], Awaitable[None]]] = [self.relay.run, self._keep_house, self._measure]
+        loops: list[Callable[[], Awaitable[None]]] = [self._relay, self._keep_house, self._measure]
         if self.consumer:
             loops.append(self._consume)
         if self.timers:
@@ -266,23 +280,33 @@ class Service:
             await self.clock.pause(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
             failures += 1
 
+    async def _relay(self) -> None:
+        await self.recovery.learn()
+        await self.relay.run()
+
     async def _consume(self) -> None:
         assert self.consumer  # noqa: S101 started only where there is one
         time = asyncio.get_running_loop().time
-        while True:
-            done = await self.consumer.step(time(), self.settings.lease_seconds / 3)
-            for work in done:
-                self.after(work)
-            if done:
-                self.arrivals.signal()
-            else:
-                await self.bus.wait(self.settings.poll_seconds)
+        reported_at = time()
+        await self.recovery.learn()
+        claim_every, patience = self.settings.lease_seconds / 3, self.settings.poll_seconds
+        async with self.bus.reader(f"heed.{self.name}") as reader:
+            while True:
+                done = await self.consumer.step(reader, time(), claim_every, patience)
+                for work in done:
+                    self.after(work)
+                if done:
+                    self.arrivals.signal()
+                await self.recovery.look()
+                if time() - reported_at >= MEASURE_SECONDS:
+                    await reader.report()
+                    reported_at = time()
 
     async def _fire_timers(self) -> None:
         assert self.timers  # noqa: S101 started only where there is one
         while True:
             self._timer_set.clear()
-            if self.clock.is_trustworthy:
+            if self.clock.is_trustworthy and self.recovery.is_over:
                 while done := await self.timers.fire_due():
                     for work in done:
                         self.after(work)
@@ -319,6 +343,10 @@ class Service:
                 ends = await self.bus.ends(self.topics)
                 read = self.positions.read_from
                 CONSUMER_LAG.labels(self.name).set(sum(end - read[p] for p, end in ends.items() if p in read))
+                PARTITIONS_HELD.labels(self.name).set(len(read))
+            if self.timers:
+                due_at = await self.timers.next_due_at()
+                OLDEST_TIMER_AT.labels(self.name).set(due_at.timestamp() if due_at else 0)
             await self.clock.pause(MEASURE_SECONDS)
 
     # The app
@@ -347,24 +375,6 @@ def _bound(work: Callable[[Service], Awaitable[None]], service: Service) -> Call
 
     loop.__name__ = work.__name__
     return loop
-
-
-class Arrivals:
-    """Lets somebody wait until the consumer has handled another batch."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def signal(self) -> None:
-        """A batch was handled."""
-        self._event.set()
-        self._event = asyncio.Event()
-
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return after the next batch, or after the timeout."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
-                await self._event.wait()
 
 
 async def service_of(request: Request) -> Service:

@@ -2,11 +2,12 @@
 from files in the folder HEED_SECRETS names, and by the standalone start from var/secrets."""
 
 import base64
+import os
 from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,10 +17,29 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HEED_", extra="ignore", frozen=True)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 there is none
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 ours knows its folder when it is asked
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is passed, then the environment, then a file of the option's name in the folder HEED_SECRETS names."""
+        files = SecretsSettingsSource(settings_cls, secrets_dir=os.environ.get("HEED_SECRETS"), env_prefix="")
+        return init_settings, env_settings, files
+
     # where things are
+    secrets: Path | None = Field(
+        None, description="Folder with a file for each secret, named as the option is here: `hash_secret` …"
+    )
     var: Path = Field(Path("var"), description="Folder for all state of the standalone system.")
     host: str = Field("127.0.0.1", description="Address that the HTTP server binds to.")
     port: int = Field(8000, description="Port that the HTTP server binds to; 0 takes a free one.")
+    reuse_port: bool = Field(
+        False, description="Let several processes listen on the port; the kernel shares the calls out (Linux)."
+    )
     base_url: str | None = Field(None, description="Address under which the public reaches the gateway.")
     token: SecretStr | None = Field(
         None, description="Token that the command line calls with; unset, the operator's from the credentials in var."
@@ -30,8 +50,18 @@ class Settings(BaseSettings):
         "unset, the standalone system starts its own.",
     )
     database: str | None = Field(None, description="URL of this one service's own database, for `heed serve`.")
-    bus: str | None = Field(None, description="URL of the bus: postgresql://… for the log in PostgreSQL.")
+    bus: str | None = Field(
+        None,
+        description="URL of the bus: kafka://host:9092,host:9092 for a Kafka cluster, postgresql://… for the log in "
+        "PostgreSQL.",
+    )
     bus_partitions: int = Field(4, ge=1, le=256, description="Partitions of each topic, fixed when it is created.")
+    bus_replication: int | None = Field(
+        None,
+        ge=1,
+        le=9,
+        description="Copies of each topic on Kafka, fixed when it is created; unset, one a broker and at most three.",
+    )
     instance: str | None = Field(
         None, description="Name of this process among the replicas; the same name takes over its own leases at once."
     )
@@ -41,11 +71,21 @@ class Settings(BaseSettings):
     time_zone: str = Field("Asia/Shanghai", description="The city's time zone (IANA), for shifts and dates in texts.")
 
     # upstreams of the gateway
-    intake_url: str | None = Field(None, description="Address of intake, for a gateway in a process of its own.")
-    triage_url: str | None = Field(None, description="Address of triage, for a gateway in a process of its own.")
-    dispatch_url: str | None = Field(None, description="Address of dispatch, for a gateway in a process of its own.")
-    followup_url: str | None = Field(None, description="Address of followup, for a gateway in a process of its own.")
-    callbacks_url: str | None = Field(None, description="Address of callbacks, for a gateway in a process of its own.")
+    intake_url: str | None = Field(
+        None, description="Addresses of intake's replicas, by comma, for a gateway of its own."
+    )
+    triage_url: str | None = Field(
+        None, description="Addresses of triage's replicas, by comma, for a gateway of its own."
+    )
+    dispatch_url: str | None = Field(
+        None, description="Addresses of dispatch's replicas, by comma, for a gateway of its own."
+    )
+    followup_url: str | None = Field(
+        None, description="Addresses of followup's replicas, by comma, for a gateway of its own."
+    )
+    callbacks_url: str | None = Field(
+        None, description="Addresses of callbacks's replicas, by comma, for a gateway of its own."
+    )
     gateway_url: str | None = Field(None, description="Address of the gateway, for callbacks that ask for a phone.")
 
     # limits of the gateway
@@ -119,6 +159,10 @@ class Settings(BaseSettings):
     idempotency_hours: float = Field(72.0, gt=0, description="How long an Idempotency-Key is remembered.")
     dangerous_clock_rate: float = Field(
         1.0, gt=0, description="Seconds that pass in one real second: for demonstrations, never in a city."
+    )
+
+    dangerous_clock_offset_seconds: float = Field(
+        0.0, description="By how much the machine's clock is taken to be wrong: for trials, never in a city."
     )
 
     @field_validator("tracking_secret", "hash_secret")

@@ -15,6 +15,10 @@ LOOP_FAILURES = Counter(
 OUTBOX_ROWS = Gauge("heed_outbox_rows", "Facts that wait for the bus.", ["service"])
 PARKED_EVENTS = Gauge("heed_parked_events", "Events that wait for a person's decision.", ["service"])
 CONSUMER_LAG = Gauge("heed_consumer_lag_events", "Events on the bus that were not read yet.", ["service"])
+PARTITIONS_HELD = Gauge("heed_partitions_held", "Partitions that this replica reads.", ["service"])
+OLDEST_TIMER_AT = Gauge(
+    "heed_oldest_timer_timestamp_seconds", "When the earliest timer is due, as Unix time; 0 without one.", ["service"]
+)
 HTTP_SECONDS = Histogram("heed_http_seconds", "Time to answer a call.", ["service", "method", "status"])
 
 
@@ -31,3 +35,4 @@ def configure_logs(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it says the same ten times a second; the bus speaks

@@ -22,6 +22,7 @@ from triage.answers import AssessmentShown, ReasonShown, ReviewShown, StandardAn
 from triage.model import Case, Override
 from triage.policies import InForce
 from triage.reading import Text
+from triage.recall import recall
 from triage.rules import Rules
 from triage.standard import proposed
 from triage.store import Decision
@@ -181,18 +182,24 @@ class Batch:
     erased: set[UUID] = field(default_factory=set)
     archived: set[UUID] = field(default_factory=set)
     decisions: list[Decision] = field(default_factory=list)
+    recalled: list[Decision] = field(default_factory=list)
+    """Those that the log has already."""
 
     def decide(self, case: Case) -> None:
         """Keep a case with a new revision."""
         self.cases[case.request_id] = case
-        self.decisions.append(
-            Decision(
-                request_id=case.request_id,
-                revision=case.revision,
-                assessment=model.assessment_of(case),
-                at=self.now,
-            )
-        )
+        self.decisions.append(_decision(case, self.now))
+
+    def recall(self, case: Case, at: datetime) -> None:
+        """Keep a case with a revision that the log has, in place of what was decided anew."""
+        self.cases[case.request_id] = case
+        made_again = (case.request_id, case.revision)
+        self.decisions = [d for d in self.decisions if (d.request_id, d.revision) != made_again]
+        self.recalled.append(_decision(case, at))
+
+
+def _decision(case: Case, at: datetime) -> Decision:
+    return Decision(request_id=case.request_id, revision=case.revision, assessment=model.assessment_of(case), at=at)
 
 
 def on_text_recorded(batch: Batch, event: Event[Fact]) -> None:
@@ -243,6 +250,13 @@ def on_request_merged(batch: Batch, event: Event[Fact]) -> None:
         batch.decide(into.decide(after))
 
 
+def on_foretold(batch: Batch, event: Event[Fact]) -> None:
+    """What a lost state of the database had decided stands."""
+    case = batch.cases.get(UUID(event.subject))
+    if case is not None and isinstance(event.fact, requests.RequestTriaged):
+        batch.recall(recall(case, event.fact), event.time)
+
+
 def on_request_archived(batch: Batch, event: Event[Fact]) -> None:
     """What persons wrote about it goes too."""
     batch.archived.add(UUID(event.subject))
@@ -273,6 +287,8 @@ async def take(in_force: InForce, work: Work, events: Sequence[Event[Fact]]) -> 
     batch = Batch(rules, work.now, cases, await store.load_texts(work.connection, spoken) if spoken else {})
     for event in events:
         HANDLES[type(event.fact)](batch, event)
+        if str(event.id) in work.foretold:
+            on_foretold(batch, event)
     await _save(work, batch, before)
 
 
@@ -297,6 +313,7 @@ async def _save(work: Work, batch: Batch, before: dict[UUID, Case]) -> None:
     settled = [replace(case, alarms=0) if case.request_id in closed else case for case in changed]
     await store.add_texts(work.connection, batch.new_texts)
     await store.add_decisions(work.connection, batch.decisions)
+    await store.add_decisions(work.connection, batch.recalled)
     await store.save_cases(work.connection, settled)
     await store.erase_texts(work.connection, batch.erased)
     await store.erase_reasons(work.connection, batch.archived)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.contracts.vocabulary import Category, Language, Status
 from shared.database import Transaction, new_metadata
-from shared.rows import JsonText, among, by_column, given, insert_given, value_of
+from shared.rows import JsonText, among, by_column, given, insert_given, upsert_given, value_of
 from triage.model import MOST_COST, Assessment, Case
 from triage.reading import Text
 
@@ -185,7 +185,7 @@ def _row(case: Case) -> dict[str, Any]:
 # Assessments and texts
 
 
-ADD_DECISIONS = insert_given(assessments, *assessments.c.keys())
+ADD_DECISIONS = upsert_given(assessments, *assessments.c.keys(), key=("request_id", "revision"), keep=("reason",))
 
 
 async def add_decisions(connection: Transaction, decisions: Sequence[Decision]) -> None:

@@ -42,7 +42,8 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         )
     )
 
-    async def send(_: Service) -> None:
+    async def send(service: Service) -> None:
+        await service.recovery.learn()
         try:
             await sender.run()
         finally:

@@ -14,7 +14,7 @@ from shared.contracts import FACTS, Event, Fact
 from shared.contracts import requests as r
 from shared.contracts.directory import OrganisationRecorded
 from shared.contracts.vocabulary import Addressee, Medium, NoticeOutcome
-from shared.ids import new_id
+from shared.ids import derived_id
 from shared.messaging.work import Timer, Work
 
 RETENTION_TIMER = "retention"
@@ -97,8 +97,9 @@ class Batch:
 
     def _tell(self, draft: Draft, event: Event[Fact]) -> None:
         case = self.cases[draft.request_id]
+        told = (draft.request_id, draft.addressee, draft.organisation, draft.liaison, draft.words)
         row = {
-            "id": new_id(),
+            "id": derived_id(event.id, *told, Medium.APP),
             "request_id": draft.request_id,
             "addressee": draft.addressee,
             "organisation": draft.organisation,
@@ -111,7 +112,8 @@ class Batch:
         }
         self.notices.append(row)
         if self.parts.has_provider and draft.addressee is Addressee.RESIDENT:
-            self.notices.append(row | {"id": new_id(), "medium": Medium.PROVIDER})
+            by_provider = {"id": derived_id(event.id, *told, Medium.PROVIDER), "medium": Medium.PROVIDER}
+            self.notices.append(row | by_provider)
 
     def _keep(self, case: Case, event: Event[Fact]) -> None:
         self.changed.add(case.request_id)

@@ -58,8 +58,9 @@ def figures(report: dict[str, Any]) -> None:
         if rate["value"] is None:
             click.echo(f"  {name:<17} nothing to divide by")
             continue
-        value, low, high = (rate[part] * 100 for part in ("value", "low", "high"))
-        click.echo(f"  {name:<17} {rate['n']:4} of {rate['of']:4} = {value:5.1f} %  ({low:.1f} to {high:.1f})")
+        cut = rate["n"] * 1000 // rate["of"] / 10  # as in the sentence below: never rounded up to a hundred
+        low, high = rate["low"] * 100, rate["high"] * 100
+        click.echo(f"  {name:<17} {rate['n']:4} of {rate['of']:4} = {cut:5.1f} %  ({low:.1f} to {high:.1f})")
     click.echo()
     for language in ("zh", "en"):
         click.secho(f"  {report['sentence'][language]}", bold=True)

@@ -12,6 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.gateway import shown, store, tail
+from services.gateway.identity import Callers
 from services.gateway.limits import Limits
 from services.gateway.model import View, as_receipt
 from services.gateway.reading import Found, Reader, readable
@@ -35,6 +36,7 @@ class Parts:
 
     reader: Reader
     limits: Limits
+    callers: Callers
 
 
 def parts_of(request: Request) -> Parts:

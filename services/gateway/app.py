@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from services.gateway.upstreams import Proxy, proxies
 from services.gateway.waiting import TriageWait
 from shared.clock import Clock
 from shared.contracts import directory, requests, texts
+from shared.database import Database
 from shared.service import Service
 from shared.settings import Settings, required
 from shared.tokens import IdentitySigner
@@ -74,11 +76,12 @@ def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str
         background=[tell],
     )
     limits = Limits(settings)
+    callers = Callers(service.database, signer, settings.tracking_bytes)
     inner = service.app(api.router, keys.router)
-    inner.state.parts = api.Parts(reader=Reader(service, hub), limits=limits)
+    inner.state.parts = api.Parts(reader=Reader(service, hub), limits=limits, callers=callers)
     front = Front(
         inner,
-        callers=Callers(service.database, signer, settings.tracking_bytes),
+        callers=callers,
         limits=limits,
         table=Table(all_routes()),
         upstreams={**others, "documents": Documents(inner.openapi, others)},
@@ -87,10 +90,9 @@ def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str
     return App(inner, front)
 
 
-async def write_credentials(app: FastAPI, path: Path, base_url: str) -> None:
-    """At the first start of the standalone system: a token for each role and organisation of the city's files, in
-    `path`; does nothing where that is there."""
-    service: Service = app.state.service
-    text = await asyncio.to_thread((service.settings.city_dir / "directory.yaml").read_text)
+async def write_credentials(database: Database, settings: Settings, path: Path, base_url: str, now: datetime) -> None:
+    """At the first start of a system on one box: a token for each role and organisation of the city's files, in
+    `path`; does nothing where that is there. `database` is the gateway's."""
+    text = await asyncio.to_thread((settings.city_dir / "directory.yaml").read_text)
     organisations = [entry["id"] for entry in yaml.safe_load(text)["organisations"]]
-    await credentials(service.database, path, base_url, organisations, service.clock.now())
+    await credentials(database, path, base_url, organisations, now)

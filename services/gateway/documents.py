@@ -1,22 +1,36 @@
-"""One OpenAPI document for the whole API, merged from those of the services, and a page that lists it."""
+"""One OpenAPI document for the whole API, merged from those of the services, a page that lists it, and the events."""
 
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import httpx2
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from services.gateway.routes import GATEWAY, PARKED, ROUTES, SERVICES
-from shared.problems import Problem, TooManyRequests, Unauthenticated, Unavailable
+from shared.messaging.parking import StillFails
+from shared.problems import (
+    BodyTooLarge,
+    Forbidden,
+    InvalidInput,
+    MalformedBody,
+    NotFound,
+    Problem,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 from shared.web import ASGIApp, Receive, Scope, Send, problem_response, responses
 
 Document = dict[str, Any]
 Fetch = Callable[[], Awaitable[Document]]
 FRESH_SECONDS = 60.0
 """How long a merged document is given out before the services are asked again."""
+EVENTS = Path(__file__).with_name("asyncapi.json")
+"""The AsyncAPI document, made from the contracts by `make docs`."""
 SCHEMAS = "#/components/schemas/"
 OPEN_TO_ALL = frozenset({("post", "/v1/requests"), ("get", "/v1/categories")})
 FILING = ("post", "/v1/requests")
@@ -52,15 +66,19 @@ PROBLEM_DOCUMENT: Document = {
 
 
 class Documents:
-    """Answers /openapi.json and /docs."""
+    """Answers /openapi.json, /asyncapi.json and /docs."""
 
     def __init__(self, own: Callable[[], Document], upstreams: Mapping[str, ASGIApp]) -> None:
         """`own` makes the gateway's document; the others are fetched from the upstreams."""
         self._own, self._upstreams = own, upstreams
+        self._events = EVENTS.read_bytes()
         self._merged: tuple[float, Document] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
+        if scope["path"] == "/asyncapi.json":
+            await Response(self._events, media_type="application/json")(scope, receive, send)
+            return
         try:
             merged = await self.merged()
         except Problem as problem:
@@ -162,7 +180,9 @@ def _finished(operation: Document, owner: str, method: str, path: str) -> Docume
     finished.pop("parameters", None)
     if parameters:
         finished["parameters"] = parameters
-    finished["responses"] = _as_text(responses(Unauthenticated, TooManyRequests, Unavailable)) | operation["responses"]
+    always = (Unauthenticated, TooManyRequests, Unavailable)
+    of_a_body = (MalformedBody, BodyTooLarge) if "requestBody" in operation else ()
+    finished["responses"] = _as_text(responses(*always, *of_a_body)) | operation["responses"]
     invalid = finished["responses"].get("422")
     if invalid and "application/json" in invalid.get("content", {}):
         schema = {"$ref": SCHEMAS + "ProblemDocument"}
@@ -200,7 +220,8 @@ def _parked() -> Iterator[tuple[str, str, Document]]:
                 "200": {
                     "description": "What is parked",
                     "content": {"application/json": {"schema": {"type": "object"}}},
-                }
+                },
+                **_as_text(responses(Forbidden, NotFound)),
             },
         },
     )
@@ -212,7 +233,10 @@ def _parked() -> Iterator[tuple[str, str, Document]]:
                 "summary": summary,
                 "operationId": f"{verb}_parked",
                 "parameters": [service, event],
-                "responses": {"204": {"description": "Done"}},
+                "responses": {
+                    "204": {"description": "Done"},
+                    **_as_text(responses(Forbidden, NotFound, StillFails, InvalidInput)),
+                },
             },
         )
 
@@ -227,6 +251,7 @@ def page(document: Document) -> str:
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Heed API</title>"
         "<style>body{font:16px sans-serif;margin:2em}td{padding:.2em .8em;border-top:1px solid #ccc}</style>"
-        "<h1>Heed API</h1><p>The whole description: <a href=/openapi.json>openapi.json</a> (OpenAPI 3.1).</p>"
+        "<h1>Heed API</h1><p>The whole description: <a href=/openapi.json>openapi.json</a> (OpenAPI 3.1). "
+        "The events: <a href=/asyncapi.json>asyncapi.json</a> (AsyncAPI 3.0).</p>"
         f"<table>{rows}</table></html>"
     )

@@ -21,7 +21,7 @@ PREFIX = "heed"
 KEY_ID_BYTES = 6
 SECRET_BYTES = 32
 REMEMBERED_SECONDS = 10.0
-"""How long a key that was found is not looked up again: so soon after its revocation it is refused everywhere."""
+"""How long a key that was found is not looked up again: so soon after its revocation every replica refuses it."""
 
 
 def _hash(token: str) -> bytes:
@@ -117,6 +117,10 @@ class Callers:
         if token.startswith(TRACKING_PREFIX):
             return self._resident(token)
         return await self._by_key(token)
+
+    def forget(self) -> None:
+        """Look every key up again: one was revoked."""
+        self._found.clear()
 
     def vouch(self, principal: Principal) -> bytes:
         """The value of the header Heed-Identity."""

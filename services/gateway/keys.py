@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.gateway import identity, store
+from services.gateway.api import Ours
 from shared.database import Transaction
 from shared.identity import HANDLERS, Kind, Principal
 from shared.messaging.work import Work
@@ -115,8 +116,8 @@ async def _keys(connection: Transaction) -> list[Key]:
 
 
 @router.delete("/v1/tokens/{key_id}", status_code=204, responses=responses(Forbidden, NotFound))
-async def revoke(caller: Caller, service: Here, key_id: str) -> None:
-    """Take a key out of force, within seconds everywhere."""
+async def revoke(caller: Caller, service: Here, parts: Ours, key_id: str) -> None:
+    """Take a key out of force: here at once, in other replicas within seconds."""
     _must_be_supervisor(caller)
 
     async def taken(work: Work) -> Any:
@@ -124,3 +125,4 @@ async def revoke(caller: Caller, service: Here, key_id: str) -> None:
 
     if not await service.command(taken):
         raise NotFound("No key with this id is in force.")
+    parts.callers.forget()

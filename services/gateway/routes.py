@@ -21,6 +21,7 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "documents": {
             "/openapi.json": "GET",
+            "/asyncapi.json": "GET",
             "/docs": "GET",
         },
         "intake": {

@@ -82,7 +82,7 @@ async def start_positions(bus: Bus, topics: Sequence[str], start: str) -> Positi
     if ":" in start and start.split(":", 1)[0] in {topic.removeprefix(TOPIC_PREFIX) for topic in TOPICS}:
         given = read_positions(start)
         return {partition: min(given.get(partition, 0), end) for partition, end in ends.items()}
-    return await _at_time(bus, ends, _read_time(start))
+    return await bus.positions_at(topics, _read_time(start))
 
 
 def _read_time(text: str) -> datetime:
@@ -93,20 +93,6 @@ def _read_time(text: str) -> datetime:
     if at is None or at.tzinfo is None:
         raise InvalidInput("`from` is `beginning`, `latest`, a time such as 2026-03-02T08:00:00Z, or an event's id.")
     return at
-
-
-async def _at_time(bus: Bus, ends: Positions, at: datetime) -> Positions:
-    """For each partition, by bisection, where its events reach that time; so a long log is not read through."""
-    low, high = dict.fromkeys(ends, 0), dict(ends)
-    while unsure := {p: (low[p] + high[p]) // 2 for p in ends if low[p] < high[p]}:
-        found = {d.partition: d for d in reversed(await bus.read(unsure, len(unsure)))}
-        for partition, middle in unsure.items():
-            record = found.get(partition)
-            if record is None or time_of(record.record) >= at:
-                high[partition] = middle
-            else:
-                low[partition] = record.position + 1
-    return low
 
 
 def time_of(record: Record) -> datetime:
@@ -127,22 +113,21 @@ async def follow(
 ) -> AsyncIterator[Told]:
     """Every event from these positions on, for ever; between partitions by their times, within one in its order."""
     positions = dict(positions)
-    while True:
-        try:
-            batch = await bus.read(positions, BATCH)
-        except BusUnavailable:
-            await clock.pause(poll_seconds)
-            continue
-        told = False
-        for delivered in _merged(batch):
-            positions[delivered.partition] = delivered.position + 1
-            if wanted.lets(delivered.record):
-                told = True
-                yield Told(write_positions(positions), structured(delivered.record))
-        if batch and not told:
-            yield Told(write_positions(positions), None)
-        if not batch:
-            await bus.wait(poll_seconds)
+    async with bus.reader() as reader:
+        while True:
+            try:
+                batch = await reader.read(positions, BATCH, poll_seconds)
+            except BusUnavailable:
+                await clock.pause(poll_seconds)
+                continue
+            told = False
+            for delivered in _merged(batch):
+                positions[delivered.partition] = delivered.position + 1
+                if wanted.lets(delivered.record):
+                    told = True
+                    yield Told(write_positions(positions), structured(delivered.record))
+            if batch and not told:
+                yield Told(write_positions(positions), None)
 
 
 def _merged(batch: Sequence[Delivered]) -> list[Delivered]:

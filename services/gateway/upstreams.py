@@ -15,6 +15,9 @@ from shared.web import ASGIApp, Message, Receive, Scope, Send, problem_response
 
 CONNECT_SECONDS = 2.0
 CONNECTIONS = 256
+AVOIDED_SECONDS = 5.0
+"""How long a replica that did not answer is asked last."""
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HOP_BY_HOP = frozenset(
     {
         b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
@@ -37,11 +40,13 @@ class CallerGone(Exception):
 
 
 class Proxy:
-    """A service at the other end of HTTP. Bodies pass through as they come, in both directions."""
+    """A service at the other end of HTTP, by one or several replicas. Bodies pass through as they come, both ways."""
 
-    def __init__(self, url: str, answer_seconds: float) -> None:
-        """`url` is the service's address; `answer_seconds` is the longest silence that is borne."""
-        self._url = httpx2.URL(url.rstrip("/"))
+    def __init__(self, urls: str, answer_seconds: float) -> None:
+        """`urls` are the replicas' addresses, by comma; `answer_seconds` is the longest silence that is borne."""
+        self._urls = [httpx2.URL(url.strip().rstrip("/")) for url in urls.split(",") if url.strip()]
+        self._turn = 0
+        self._avoided_until: dict[httpx2.URL, float] = {}
         self._client = httpx2.AsyncClient(
             follow_redirects=False,
             trust_env=False,
@@ -58,11 +63,9 @@ class Proxy:
         if scope["type"] != "http":
             return
         try:
-            response = await self._client.send(self._request(scope, receive), stream=True)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
-            await problem_response(Unavailable())(scope, receive, send)
-        except httpx2.TransportError:
-            await problem_response(NoAnswer())(scope, receive, send)
+            response = await self._ask(scope, receive)
+        except Problem as problem:
+            await problem_response(problem)(scope, receive, send)
         except CallerGone:
             return
         else:
@@ -71,16 +74,44 @@ class Proxy:
             finally:
                 await response.aclose()
 
-    def _request(self, scope: Scope, receive: Receive) -> httpx2.Request:
+    async def _ask(self, scope: Scope, receive: Receive) -> httpx2.Response:
+        """The answer of the replica whose turn it is; of the next one where that cannot have heard the call, or may
+        hear it twice. Raises Unavailable, NoAnswer, CallerGone."""
+        problem: Problem = Unavailable()
+        for url in self._in_turn():
+            try:
+                return await self._client.send(self._request(url, scope, receive), stream=True)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                self._avoid(url)
+            except httpx2.PoolTimeout:
+                raise problem from None
+            except httpx2.TransportError:
+                self._avoid(url)
+                problem = NoAnswer()
+                if scope["method"] not in SAFE:
+                    break
+        raise problem
+
+    def _in_turn(self) -> list[httpx2.URL]:
+        """Every replica once: those that answered lately first, each time beginning with another."""
+        self._turn = (self._turn + 1) % len(self._urls)
+        turned = self._urls[self._turn :] + self._urls[: self._turn]
+        now = asyncio.get_running_loop().time()
+        return sorted(turned, key=lambda url: self._avoided_until.get(url, 0.0) > now)
+
+    def _avoid(self, url: httpx2.URL) -> None:
+        self._avoided_until[url] = asyncio.get_running_loop().time() + AVOIDED_SECONDS
+
+    def _request(self, url: httpx2.URL, scope: Scope, receive: Receive) -> httpx2.Request:
         path = scope.get("raw_path") or quote(scope["path"]).encode()
         query = scope.get("query_string", b"")
-        target = self._url.raw_path.rstrip(b"/") + path + (b"?" + query if query else b"")
+        target = url.raw_path.rstrip(b"/") + path + (b"?" + query if query else b"")
         has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
         headers = [(name, value) for name, value in end_to_end(scope["headers"]) if name != b"host"]
         return httpx2.Request(
             scope["method"],
-            self._url.copy_with(raw_path=target),
-            headers=[(b"host", self._url.netloc), *headers],
+            url.copy_with(raw_path=target),
+            headers=[(b"host", url.netloc), *headers],
             content=_body(receive) if has_body else None,
             extensions={"timeout": self._client.timeout.as_dict()},
         )

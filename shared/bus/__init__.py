@@ -1,17 +1,19 @@
 """The bus: topics of ordered, durable partitions. What every adapter promises; one contract suite holds them to it.
 
-- `publish` returns once every record is durable, and keeps the order of the records it was given, across topics too:
-  a reader who sees a record can read those before it.
+- `publish` returns once every record is durable. Records about one subject keep the order in which they were given,
+  across topics too: whoever sees the later one can read the earlier one.
 - Equal keys go to the same partition. Within a partition, positions grow in the order in which records can be read:
   a reader never finds a record before a position that it has already passed.
 - A record may stand more than once in the log, where a publisher was cut off before it heard of its success.
 - Reading moves nothing: each reader says from where it reads, and keeps its positions itself.
-- While the bus is away, every call raises BusUnavailable; afterwards nothing that was published is missing.
+- While the bus is away, a call waits for it or raises BusUnavailable; afterwards nothing that was published is missing.
 """
 
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from shared.contracts.envelope import Record
@@ -60,12 +62,29 @@ class Bus(Protocol):
         """For each partition the position that the next record will have."""
         ...
 
-    async def read(self, positions: Mapping[Partition, int], limit: int) -> list[Delivered]:
-        """At most about `limit` records from these positions on, each partition in its order; does not wait."""
+    async def positions_at(self, topics: Sequence[str], at: datetime) -> dict[Partition, int]:
+        """For each partition a position before which nothing was stated at this time or later."""
         ...
 
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return when records may have come since the last call of this task, or after the timeout."""
+    def reader(self, group: str | None = None) -> AbstractAsyncContextManager["Reader"]:
+        """Somebody who reads, for as long as the block lasts; `group` names him to the bus's own tools."""
+        ...
+
+
+class Reader(Protocol):
+    """One who reads the log, one call after the other."""
+
+    async def read(
+        self, positions: Mapping[Partition, int], limit: int, patience_seconds: float = 0.0
+    ) -> list[Delivered]:
+        """At most about `limit` records from these positions on, each partition in its order and with its share.
+
+        Waits so long for the first. Without patience it may find nothing although something has just come.
+        """
+        ...
+
+    async def report(self) -> None:
+        """Tell the bus how far was read, for its own tools to show; nobody reads on from there."""
         ...
 
 

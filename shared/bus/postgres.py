@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -58,7 +59,6 @@ class PostgresBus:
         self._arrivals = 0
         self._clock = Clock()
         self._arrived = asyncio.Event()
-        self._seen: dict[object, int] = {}
 
     async def start(self) -> None:
         """Connect, and create the tables."""
@@ -143,8 +143,27 @@ class PostgresBus:
             )
         return {Partition(r["topic"], r["number"]): r["next_position"] for r in rows}
 
+    async def positions_at(self, topics: Sequence[str], at: datetime) -> dict[Partition, int]:
+        """By bisection on the times of the events, so that a long log is not read through."""
+        ends = await self.ends(topics)
+        low, high = dict.fromkeys(ends, 0), dict(ends)
+        while unsure := {p: (low[p] + high[p]) // 2 for p in ends if low[p] < high[p]}:
+            found = {d.partition: d for d in reversed(await self.read(unsure, len(unsure)))}
+            for partition, middle in unsure.items():
+                delivered = found.get(partition)
+                if delivered is None or datetime.fromisoformat(delivered.record.headers["ce_time"]) >= at:
+                    high[partition] = middle
+                else:
+                    low[partition] = delivered.position + 1
+        return low
+
+    @asynccontextmanager
+    async def reader(self, group: str | None = None) -> AsyncIterator["PostgresReader"]:  # noqa: ARG002 nobody asks this bus
+        """Somebody who reads; any number may, on the connections that all share."""
+        yield PostgresReader(self)
+
     async def read(self, positions: Mapping[Partition, int], limit: int) -> list[Delivered]:
-        """At most about `limit` records; each partition gives its share, so that none starves."""
+        """What is there now; each partition gives its share, so that none starves."""
         share = max(1, limit // max(1, len(positions)))
         async with self._connection() as connection:
             rows = await connection.fetch(
@@ -159,16 +178,17 @@ class PostgresBus:
             for row in rows
         ]
 
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return when a publisher has signalled since this task's last call, or after the timeout."""
-        task = asyncio.current_task()
-        if self._seen.get(task, -1) == self._arrivals:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_seconds):
+    @property
+    def arrivals(self) -> int:
+        """Grows when something was published, by whomever."""
+        return self._arrivals
+
+    async def more_than(self, arrivals: int, timeout_seconds: float) -> None:
+        """Return when there were more arrivals than these, or after the timeout."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                while self._arrivals <= arrivals:
                     await self._arrived.wait()
-        self._seen[task] = self._arrivals
-        if len(self._seen) > 1000:
-            self._seen = {t: n for t, n in self._seen.items() if isinstance(t, asyncio.Task) and not t.done()}
 
     def _signal(self, *_: object) -> None:
         self._arrivals += 1
@@ -201,6 +221,27 @@ class PostgresBus:
                 return await self._listen()
             except AWAY:
                 await self._clock.pause(RECONNECT_SECONDS)
+
+
+class PostgresReader:
+    """Reads, and waits for the signal of a publisher where there is nothing."""
+
+    def __init__(self, bus: PostgresBus) -> None:
+        self._bus = bus
+
+    async def read(
+        self, positions: Mapping[Partition, int], limit: int, patience_seconds: float = 0.0
+    ) -> list[Delivered]:
+        """What is there, or what comes within this time."""
+        arrivals = self._bus.arrivals
+        found = await self._bus.read(positions, limit)
+        if found or not patience_seconds:
+            return found
+        await self._bus.more_than(arrivals, patience_seconds)
+        return await self._bus.read(positions, limit)
+
+    async def report(self) -> None:
+        """This bus shows nobody's position: the services' metrics do."""
 
 
 async def _use_json(connection: asyncpg.Connection) -> None:

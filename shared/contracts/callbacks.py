@@ -12,6 +12,7 @@ class CallbackFact(Fact):
     """A fact about a partner's endpoint."""
 
     TOPIC: ClassVar[str] = TOPIC
+    STATED_BY: ClassVar[tuple[str, ...]] = ("callbacks",)
 
     endpoint_id: UUID
 

@@ -14,6 +14,7 @@ class DirectoryFact(Fact):
     """The present state of one entry; the newest replaces the older."""
 
     TOPIC: ClassVar[str] = TOPIC
+    STATED_BY: ClassVar[tuple[str, ...]] = ("dispatch",)
 
 
 class Named(BaseModel):
@@ -58,6 +59,7 @@ class PolicyRecorded(DirectoryFact):
     """A policy file came into force at a service."""
 
     TYPE: ClassVar[str] = "heed.policy.recorded"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("triage", "dispatch", "followup")
 
     policy: str
     version: str

@@ -15,13 +15,15 @@ CONTENT_TYPE = "application/json"
 class Fact(BaseModel):
     """What happened, in words of our vocabulary; the base of every model that crosses a boundary.
 
-    A subclass names its CloudEvents type and its topic. Readers ignore fields they don't know.
+    A subclass names its CloudEvents type, its topic and the services that state it. Readers ignore fields they don't
+    know.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]
+    STATED_BY: ClassVar[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,14 @@ from shared.contracts.envelope import Fact
 from shared.contracts.vocabulary import AlarmKind, Stage
 
 TOPIC = "heed.operations"
+SERVICES = ("intake", "triage", "dispatch", "followup", "callbacks", "gateway")
 
 
 class OperationFact(Fact):
     """A fact about the system itself; `service` is where it happened."""
 
     TOPIC: ClassVar[str] = TOPIC
+    STATED_BY: ClassVar[tuple[str, ...]] = SERVICES
 
     service: str
 
@@ -61,6 +63,7 @@ class AlarmCleared(OperationFact):
     """What the alarm was about has been put right."""
 
     TYPE: ClassVar[str] = "heed.alarm.cleared"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("triage", "followup", "callbacks")
 
     kind: AlarmKind
     request_id: UUID | None = None

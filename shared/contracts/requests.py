@@ -38,7 +38,9 @@ class RequestFact(Fact):
 
 
 class TaskFact(RequestFact):
-    """A fact about one task of a request's case; stated by dispatch."""
+    """A fact about one task of a request's case."""
+
+    STATED_BY: ClassVar[tuple[str, ...]] = ("dispatch",)
 
     task_id: UUID
     role: Role
@@ -53,6 +55,7 @@ class RequestReceived(RequestFact):
     """A request got its receipt; nothing may stand before it in a history."""
 
     TYPE: ClassVar[str] = "heed.request.received"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("intake",)
 
     receipt: str
     channel: Channel
@@ -83,6 +86,7 @@ class RequestRejected(RequestFact):
     """Not a valid request; the resident is told why."""
 
     TYPE: ClassVar[str] = "heed.request.rejected"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("intake",)
 
     reason: RejectionReason
     decided_by: Decider
@@ -94,6 +98,7 @@ class RequestMerged(RequestFact):
     """Handled from now on within another request; its reporter is still told everything."""
 
     TYPE: ClassVar[str] = "heed.request.merged"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("intake",)
 
     into: UUID
 
@@ -102,6 +107,7 @@ class RequestWithdrawn(RequestFact):
     """Taken back on the resident's word."""
 
     TYPE: ClassVar[str] = "heed.request.withdrawn"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("intake",)
 
     reason: WithdrawalReason
 
@@ -110,6 +116,7 @@ class RequestAmended(RequestFact):
     """The resident, or somebody for him, added something."""
 
     TYPE: ClassVar[str] = "heed.request.amended"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("intake",)
 
     text_id: UUID
     text_hash: str
@@ -119,6 +126,7 @@ class RequestArchived(RequestFact):
     """Its retention is over: contact and texts are erased."""
 
     TYPE: ClassVar[str] = "heed.request.archived"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("intake",)
 
 
 # Stated by triage
@@ -141,6 +149,7 @@ class RequestTriaged(RequestFact):
     """Category, colour and deadline, with the reasons; a later revision replaces an earlier one."""
 
     TYPE: ClassVar[str] = "heed.request.triaged"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("triage",)
 
     revision: int = Field(ge=1)
     category: Category
@@ -293,6 +302,7 @@ class RequestDisputed(RequestFact):
     """The answer does not stand; the request goes to somebody on duty now, one level higher."""
 
     TYPE: ClassVar[str] = "heed.request.disputed"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("followup",)
 
     reason: DisputeReason
 
@@ -301,6 +311,7 @@ class RequestClosed(RequestFact):
     """Looked back at, and over."""
 
     TYPE: ClassVar[str] = "heed.request.closed"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("followup",)
 
     outcome: Outcome
 
@@ -309,6 +320,7 @@ class RequestRated(RequestFact):
     """The resident's own word."""
 
     TYPE: ClassVar[str] = "heed.request.rated"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("followup",)
 
     solved: bool
     satisfaction: int | None = Field(default=None, ge=1, le=5)
@@ -322,6 +334,7 @@ class ResidentVisited(RequestFact):
     """An attempt of a call-back or home visit, by somebody who did not handle the request."""
 
     TYPE: ClassVar[str] = "heed.request.visited"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("followup",)
 
     visit_id: UUID
     attempt: int = Field(ge=1)
@@ -338,6 +351,7 @@ class PersonNotified(RequestFact):
     """A notice came to its end: delivered or not."""
 
     TYPE: ClassVar[str] = "heed.request.notified"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("callbacks",)
 
     notice_id: UUID
     addressee: Addressee

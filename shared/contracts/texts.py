@@ -18,6 +18,7 @@ class TextRecorded(Fact):
 
     TYPE: ClassVar[str] = "heed.text.recorded"
     TOPIC: ClassVar[str] = TOPIC
+    STATED_BY: ClassVar[tuple[str, ...]] = ("intake", "dispatch", "followup")
 
     text_id: UUID
     request_id: UUID
@@ -36,3 +37,4 @@ class TextErased(Fact):
 
     TYPE: ClassVar[str] = "heed.text.erased"
     TOPIC: ClassVar[str] = TOPIC
+    STATED_BY: ClassVar[tuple[str, ...]] = ("intake",)

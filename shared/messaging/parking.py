@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from shared.database import Transaction
 from shared.ids import new_id
 from shared.messaging.tables import parked
 from shared.messaging.work import Work
-from shared.problems import NotFound
+from shared.problems import NotFound, Problem
 
 PARKED_AMONG = (
     sa.select(parked.c.subject)
@@ -23,6 +24,13 @@ PARKED_AMONG = (
     .distinct()
 )
 UNREADABLE = (NotAnEvent, ValidationError, ValueError)
+
+
+class StillFails(Problem):
+    """The event cannot be handled even now; `error` names the fault. Mend its cause first, or leave the event out."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Still fails"
 
 
 def subject_of(record: Record) -> str:

@@ -1,4 +1,9 @@
-"""How far each partition has been read, with the lease on reading on: one row, so that one update checks both."""
+"""How far each partition has been read, with the lease on reading on: one row, so that one update checks both.
+
+Replicas share the partitions of a topic evenly. Each says that it is there by a lease of its own; from the list of
+those that are, every one of them works out alike which partitions are whose. What is another's is handed over between
+two batches, and taken once it is free.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -8,9 +13,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.bus import Partition
 from shared.database import Database, Transaction
+from shared.messaging import leases
 from shared.messaging.tables import positions
 from shared.rows import by_column, given
 
+READER = "reader:"
+"""Begins the names of the leases by which replicas say that they are there."""
 TO = ("topic", "number", "position", "epoch")
 _to = given(positions, *TO)
 ADVANCE = (
@@ -41,11 +49,37 @@ class Positions:
         self.read_from: dict[Partition, int] = {}
 
     async def claim(self, partitions: Sequence[Partition]) -> None:
-        """Take every partition that is free, and keep those held."""
+        """Take those that are this replica's share and free, keep those held, and let go of what is another's now.
+
+        In two transactions, so that two replicas that exchange partitions do not wait for each other.
+        """
         async with self._database.transaction() as connection:
-            for partition in sorted(set(partitions) - set(self._epochs)):
+            await leases.hold_within(connection, self._presence, self._owner, self._lease.total_seconds())
+            there = await leases.holders(connection, READER)
+            mine = {p for p in partitions if there[p.number % len(there)] == self._owner}
+            for partition in sorted(self._epochs.keys() - mine):
+                await self._let_go(connection, partition)
+        async with self._database.transaction() as connection:
+            for partition in sorted(mine - self._epochs.keys()):
                 await self._take(connection, partition)
             await self._renew(connection)
+
+    @property
+    def _presence(self) -> str:
+        return f"{READER}{self._owner}"
+
+    async def _let_go(self, connection: Transaction, partition: Partition) -> None:
+        await connection.execute(
+            sa.update(positions)
+            .where(
+                positions.c.topic == partition.topic,
+                positions.c.number == partition.number,
+                positions.c.owner == self._owner,
+                positions.c.epoch == self._epochs[partition],
+            )
+            .values(expires_at=sa.func.now())
+        )
+        self._forget(partition)
 
     async def _take(self, connection: Transaction, partition: Partition) -> None:
         new = insert(positions).values(
@@ -59,7 +93,7 @@ class Positions:
         statement = new.on_conflict_do_update(
             index_elements=["topic", "number"],
             set_={"owner": self._owner, "epoch": positions.c.epoch + 1, "expires_at": new.excluded.expires_at},
-            where=sa.or_(positions.c.owner == self._owner, positions.c.expires_at < sa.func.now()),
+            where=sa.or_(positions.c.owner == self._owner, positions.c.expires_at <= sa.func.now()),
         ).returning(positions.c.epoch, positions.c.position)
         row = (await connection.execute(statement)).first()
         if row:
@@ -93,6 +127,7 @@ class Positions:
     async def release(self) -> None:
         """Let others read on at once."""
         async with self._database.transaction() as connection:
+            await leases.release_within(connection, self._presence, self._owner)
             await connection.execute(
                 sa.update(positions).where(positions.c.owner == self._owner).values(expires_at=sa.func.now())
             )

@@ -86,6 +86,18 @@ timers = sa.Table(
     sa.Column("data", JSONB, nullable=False),
 )
 
+# Facts that the log has from this service, and this database, restored from an older state, has not heard again yet.
+foretold = sa.Table(
+    "foretold",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("is_restated", sa.Boolean, nullable=False),
+)
+
 idempotency = sa.Table(
     "idempotency",
     metadata,

@@ -26,6 +26,13 @@ RESERVE = _taken.on_conflict_do_update(
     set_={"last_sequence": statements.c.last_sequence + _taken.excluded.last_sequence},
 ).returning(statements.c.topic, statements.c.key, statements.c.last_sequence)
 
+_known = insert_given(statements, *STATEMENT_COLUMNS)
+RESERVE_TO = _known.on_conflict_do_update(
+    index_elements=["topic", "key"],
+    set_={"last_sequence": sa.func.greatest(statements.c.last_sequence, _known.excluded.last_sequence)},
+)
+"""The numbers up to these are taken, by whomever."""
+
 TIMER_COLUMNS = ("key", "kind", "due_at", "data")
 SET_TIMERS = upsert_given(timers, *TIMER_COLUMNS, key=("key", "kind"))
 _gone = given(timers, "key", "kind")
@@ -82,6 +89,8 @@ class Work:
         self.now = now
         self.source = source
         self.seen: list[Seen] = []
+        self.foretold: frozenset[str] = frozenset()
+        """Ids of own facts in this batch that a lost state of the database had stated; to be made good here."""
         self.next_timer_at: datetime | None = None
         self._traceparent = traceparent
         self._stated: list[Stated] = []
@@ -115,13 +124,21 @@ class Work:
         if self._stated:
             await self._write_facts()
 
+    async def new_among(self, stated: Sequence[Stated]) -> Sequence[Stated]:
+        """Those to be stated: all."""
+        return stated
+
     async def _write_facts(self) -> None:
+        stated_now = await self.new_among(self._stated)
+        if not stated_now:
+            self._stated.clear()
+            return
         counts: dict[tuple[str, str], int] = defaultdict(int)
-        for stated in self._stated:
+        for stated in stated_now:
             counts[stated.fact.TOPIC, stated.key] += 1
         number = await self._reserve(counts)
         rows = []
-        for stated in self._stated:
+        for stated in stated_now:
             at = stated.fact.TOPIC, stated.key
             number[at] += 1
             event = Event(

@@ -17,7 +17,8 @@ async def test_from_the_bus_to_the_partner_and_back_to_the_bus(desk: Desk, recei
 
         async def said() -> list[str]:
             ends = await service.bus.partitions("heed.callbacks") + await service.bus.partitions("heed.requests")
-            found = await service.bus.read(dict.fromkeys(ends, 0), 1000)
+            async with service.bus.reader() as reader:
+                found = await reader.read(dict.fromkeys(ends, 0), 1000)
             return [e.type for one in found if (e := decode(one.record)) and e.source == "callbacks"]
 
         types = await eventually(said, lambda t: t.count(DeliverySucceeded.TYPE) >= 6)

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 
 from shared.bus import Bus, Delivered, Partition
+from shared.clock import wall_now
 from shared.contracts import Record
 
 TOPIC = "heed.test"
 OTHER = "heed.other"
+PATIENCE_SECONDS = 10.0
 
 
 def record(key: str, value: bytes | None, topic: str = TOPIC) -> Record:
@@ -20,11 +24,12 @@ async def read_all(bus: Bus, *topics: str, limit: int = 1000) -> list[Delivered]
     positions = {p: 0 for topic in topics or (TOPIC,) for p in await bus.partitions(topic)}
     ends = await bus.ends(topics or (TOPIC,))
     found: list[Delivered] = []
-    while any(positions[p] < end for p, end in ends.items()):
-        batch = await bus.read(positions, limit)
-        assert batch, "the log has an end that cannot be reached"
-        found += batch
-        positions |= {d.partition: d.position + 1 for d in batch}
+    async with bus.reader() as reader:
+        while any(positions[p] < end for p, end in ends.items()):
+            batch = await reader.read(positions, limit, PATIENCE_SECONDS)
+            assert batch, "the log has an end that cannot be reached"
+            found += batch
+            positions |= {d.partition: d.position + 1 for d in batch}
     return found
 
 
@@ -53,7 +58,8 @@ async def a_record_comes_back_as_it_went(bus: Bus) -> None:
     sent = record("钥匙", "值".encode())
     await bus.publish([sent])
     [found] = await read_all(bus)
-    assert (found.record.topic, found.record.key, found.record.value) == (sent.topic, sent.key, sent.value)
+    assert (found.record.key, found.record.value) == (sent.key, sent.value)
+    assert found.record.topic == found.partition.topic
     assert dict(found.record.headers) == dict(sent.headers)
 
 
@@ -73,8 +79,10 @@ async def positions_grow_by_one(bus: Bus) -> None:
 async def a_reader_begins_where_it_says(bus: Bus) -> None:
     await bus.publish([record("a", f"{n}".encode()) for n in range(10)])
     [partition] = {d.partition for d in await read_all(bus)}
-    assert [d.record.value for d in await bus.read({partition: 8}, 100)] == [b"8", b"9"]
-    assert await bus.read({partition: 10}, 100) == []
+    async with bus.reader() as reader:
+        assert [d.record.value for d in await reader.read({partition: 8}, 100, PATIENCE_SECONDS)] == [b"8", b"9"]
+        assert await reader.read({partition: 10}, 100) == []
+        assert [d.record.value for d in await reader.read({partition: 9}, 100, PATIENCE_SECONDS)] == [b"9"]
 
 
 async def many_writers_leave_no_hole_that_fills_later(bus: Bus) -> None:
@@ -87,11 +95,11 @@ async def many_writers_leave_no_hole_that_fills_later(bus: Bus) -> None:
             await bus.publish([record(f"{(writer + k) % 5}", f"{writer}-{n}-{k}".encode()) for k in range(3)])
 
     async def follow() -> None:
-        while len(met) < 8 * 20 * 3:
-            for d in await bus.read(positions, 50):
-                met.append(d.record.value or b"")
-                positions[d.partition] = d.position + 1
-            await bus.wait(0.05)
+        async with bus.reader() as reader:
+            while len(met) < 8 * 20 * 3:
+                for d in await reader.read(positions, 50, 0.05):
+                    met.append(d.record.value or b"")
+                    positions[d.partition] = d.position + 1
 
     async with asyncio.timeout(30):
         await asyncio.gather(follow(), *(write(writer) for writer in range(8)))
@@ -108,30 +116,67 @@ async def order_holds_across_topics(bus: Bus) -> None:
             await bus.publish([record("a", f"{n}".encode()), record("a", f"{n}".encode(), OTHER)])
 
     writing = asyncio.create_task(write())
-    while not writing.done():
-        later = await bus.read(positions, 1000)
-        if later:
-            earlier = {d.record.value for d in await read_all(bus)}
-            assert {d.record.value for d in later} <= earlier
+    async with bus.reader() as reader:
+        while not writing.done():
+            if later := await reader.read(positions, 1000, 0.05):
+                earlier = {d.record.value for d in await read_all(bus)}
+                assert {d.record.value for d in later} <= earlier
     await writing
 
 
 async def a_waiting_reader_is_woken(bus: Bus) -> None:
-    await bus.wait(0)
+    positions = dict.fromkeys(await bus.partitions(TOPIC), 0)
     loop = asyncio.get_running_loop()
-    waiting = asyncio.create_task(bus.wait(20))
-    began = loop.time()
-    await bus.publish([record("a", b"x")])
-    await waiting
+    async with bus.reader() as reader:
+        assert await reader.read(positions, 10) == []
+        waiting = asyncio.create_task(reader.read(positions, 10, 20))
+        began = loop.time()
+        await bus.publish([record("a", b"x")])
+        assert [d.record.value for d in await waiting] == [b"x"]
     assert loop.time() - began < 10
+
+
+async def two_readers_do_not_disturb_each_other(bus: Bus) -> None:
+    await bus.publish([record("a", f"{n}".encode()) for n in range(10)])
+    [partition] = {d.partition for d in await read_all(bus)}
+    async with bus.reader("one") as one, bus.reader("other") as other:
+        for n in range(10):
+            assert [d.record.value for d in await one.read({partition: n}, 1, PATIENCE_SECONDS)] == [f"{n}".encode()]
+            assert [d.record.value for d in await other.read({partition: 0}, 1, PATIENCE_SECONDS)] == [b"0"]
+        await one.report()
+
+
+async def a_position_is_found_by_time(bus: Bus) -> None:
+    async def publish_some() -> None:
+        headers = {"ce_time": wall_now().isoformat()}
+        await bus.publish([replace(record(f"{n}", b"x"), headers=headers) for n in range(20)])
+
+    async def let_time_pass() -> None:
+        async with bus.reader() as reader:
+            assert await reader.read(await bus.ends([TOPIC]), 1, 0.05) == []
+
+    start, began = dict.fromkeys(await bus.partitions(TOPIC), 0), wall_now()
+    await publish_some()
+    await let_time_pass()
+    middle, ends = wall_now(), await bus.ends([TOPIC])
+    await let_time_pass()
+    await publish_some()
+    assert await bus.positions_at([TOPIC], began) == start
+    assert await bus.positions_at([TOPIC], middle) == ends
+    assert await bus.positions_at([TOPIC], middle + timedelta(days=1)) == await bus.ends([TOPIC])
 
 
 async def one_slow_partition_does_not_starve_the_others(bus: Bus) -> None:
     await bus.publish([record("busy", b"x") for _ in range(500)])
     await bus.publish([record(f"{n}", b"y") for n in range(40)])
     positions = dict.fromkeys(await bus.partitions(TOPIC), 0)
-    first = await bus.read(positions, 40)
-    assert len({d.partition for d in first}) == len(positions)
+    found: list[Delivered] = []
+    async with bus.reader() as reader:
+        while len({d.partition for d in found}) < len(positions):
+            batch = await reader.read(positions, 40, PATIENCE_SECONDS)
+            found += batch
+            positions |= {d.partition: d.position + 1 for d in batch}
+    assert len([d for d in found if d.record.key == "busy"]) < 250
 
 
 async def an_empty_publish_is_nothing(bus: Bus) -> None:
@@ -150,6 +195,8 @@ CASES: list[Callable[[Bus], Awaitable[None]]] = [
     many_writers_leave_no_hole_that_fills_later,
     order_holds_across_topics,
     a_waiting_reader_is_woken,
+    two_readers_do_not_disturb_each_other,
+    a_position_is_found_by_time,
     one_slow_partition_does_not_starve_the_others,
     an_empty_publish_is_nothing,
 ]

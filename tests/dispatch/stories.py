@@ -118,10 +118,14 @@ class Story:
     def __init__(self, harness: Harness) -> None:
         self.harness = harness
         self.builder = Builder()
+        self.told: list[Event[Fact]] = []
+        """All that others stated, in order."""
 
     async def tell(self, request_id: UUID, *facts: Fact) -> None:
         """Others state these facts, and dispatch reads them."""
-        await self.harness.take(*(self._event(fact, request_id) for fact in facts))
+        events = [self._event(fact, request_id) for fact in facts]
+        self.told += events
+        await self.harness.take(*events)
 
     def _event(self, fact: Fact, request_id: UUID) -> Event[Fact]:
         return self.builder.event(fact, request_id, time=self.harness.clock.now())

@@ -35,7 +35,8 @@ async def statuses(connection: Transaction) -> dict[Any, str]:
 async def log_of(service: Service) -> list[Event[Fact]]:
     """Everything that was said of requests, as anybody reads it from the bus."""
     starts = dict.fromkeys(await service.bus.partitions(TOPIC), 0)
-    found = [decode(delivered.record) for delivered in await service.bus.read(starts, 10_000)]
+    async with service.bus.reader() as reader:
+        found = [decode(delivered.record) for delivered in await reader.read(starts, 10_000)]
     return [e for e in found if e is not None and isinstance(e.fact, RequestFact)]
 
 

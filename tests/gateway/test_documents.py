@@ -16,6 +16,7 @@ import triage.app
 from services.gateway.documents import merge, operations, page
 from services.gateway.routes import ROUTES, Table, all_routes
 from shared.clock import Clock
+from shared.contracts import TOPICS
 from shared.settings import Settings
 from tests.gateway.stage import Gateway, gateway_with
 from tests.support.harness import test_settings
@@ -98,6 +99,13 @@ async def test_every_operation_says_whose_it_is_and_what_can_go_wrong(whole: Gat
     assert document["paths"]["/v1/requests"]["post"]["security"] == [{}, {"token": []}]
     assert ("GET", "/v1/queue") in described
     assert ("POST", "/v1/parked/{service}/{event_id}/retry") in described
+
+
+async def test_the_events_are_described_to_anybody(whole: Gateway) -> None:
+    answer = await whole.get(None, "/asyncapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["asyncapi"] == "3.0.0"
+    assert set(answer.json()["channels"]) == set(TOPICS)
 
 
 async def test_the_page_lists_every_operation_and_needs_nothing_from_elsewhere(whole: Gateway) -> None:

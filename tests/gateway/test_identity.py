@@ -14,6 +14,7 @@ from shared.ids import new_id
 from shared.tokens import IdentitySigner, make_identity_keys, make_tracking_token
 from tests.gateway.histories import OPERATOR, SUPERVISOR, History
 from tests.gateway.stage import Gateway
+from tests.support.builders import START
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,8 @@ async def test_the_first_start_writes_tokens_for_each_role_for_its_owner_alone(
     gateway: Gateway, tmp_path: Path
 ) -> None:
     path = tmp_path / "var" / "credentials.json"
-    await write_credentials(gateway.app, path, "http://127.0.0.1:8000")
+    service = gateway.service
+    await write_credentials(service.database, service.settings, path, "http://127.0.0.1:8000", START)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     written = json.loads(path.read_text())
     assert written["base_url"] == "http://127.0.0.1:8000"
@@ -122,5 +124,5 @@ async def test_the_first_start_writes_tokens_for_each_role_for_its_owner_alone(
     for name in ("operator", "grid_worker", "liaison:central-hospital", "deputy:transport-team"):
         bearer = f"Bearer {tokens[name]}"
         assert (await gateway.get(None, f"/v1/requests/{history.id}", authorization=bearer)).status_code == 200, name
-    await write_credentials(gateway.app, path, "http://elsewhere")
+    await write_credentials(service.database, service.settings, path, "http://elsewhere", START)
     assert json.loads(path.read_text()) == written

@@ -20,7 +20,18 @@ async def test_a_key_is_issued_used_and_revoked(gateway: Gateway) -> None:
         listed = (await supervisor.get("/v1/tokens")).json()["items"]
         assert issued["token"] not in str(listed)
         assert (await supervisor.delete(f"/v1/tokens/{issued['key_id']}")).status_code == 204
+        async with gateway.client(None, authorization=f"Bearer {issued['token']}") as inspector:
+            assert (await inspector.get("/v1/queue")).status_code == 401
         assert (await supervisor.delete(f"/v1/tokens/{issued['key_id']}")).status_code == 404
+
+
+@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.SUPERVISOR, Kind.RESIDENT}))
+async def test_only_a_supervisor_has_to_do_with_keys(gateway: Gateway, kind: Kind) -> None:
+    who = Principal(kind=kind, id="x", organisation="central-hospital", area="pinghu")
+    async with gateway.caller(None if kind is Kind.ANONYMOUS else who) as caller:
+        for method, path in (("GET", ""), ("POST", ""), ("DELETE", "/x")):
+            sent = {"kind": "operator"} if method == "POST" else None
+            assert (await caller.request(method, f"/v1/tokens{path}", json=sent)).status_code == 403
 
 
 @pytest.mark.parametrize(

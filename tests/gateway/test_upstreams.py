@@ -209,3 +209,28 @@ async def test_in_this_process_too_an_answer_streams_as_it_comes(emptied: Postgr
         client.stream("GET", "/v1/notices") as answer,
     ):
         await _streams(answer, service)
+
+
+async def test_replicas_are_asked_in_turn_and_a_dead_one_is_passed_over(behind: FastAPI) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    proxy = Proxy(f"{nobody}, {behind.state.url}", answer_seconds=5)
+    async with calling(proxy) as client:
+        for _ in range(4):
+            answer = await client.post("/v1/tasks/1/accept", json={})
+            assert answer.status_code == 200, answer.text
+    await proxy.aclose()
+
+
+async def test_a_replica_that_freezes_is_asked_last_and_what_may_be_asked_twice_is(behind: FastAPI) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        silent = f"http://127.0.0.1:{frozen.getsockname()[1]}"
+        proxy = Proxy(f"{silent},{behind.state.url}", answer_seconds=0.3)
+        async with calling(proxy) as client:
+            assert {(await client.get("/v1/tasks")).status_code for _ in range(4)} == {200}
+        other = Proxy(f"{behind.state.url},{silent}", answer_seconds=0.3)
+        async with calling(other) as client:
+            statuses = [(await client.post("/v1/tasks/1/accept", json={})).status_code for _ in range(3)]
+        assert statuses == [504, 200, 200]
+        await proxy.aclose()
+        await other.aclose()

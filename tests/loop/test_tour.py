@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from pathlib import Path
 
 import pytest
 
@@ -17,16 +18,21 @@ def lines_of_the_tour() -> str:
 
 @pytest.mark.timeout(120)
 async def test_the_tour_runs_as_printed(system: System) -> None:
+    await take_the_tour(system.base_url, system.var)
+
+
+async def take_the_tour(base_url: str, var: Path) -> None:
+    """Paste the tour into a shell beside `var`, and look at what it prints."""
     script = lines_of_the_tour()
     assert "base=http://127.0.0.1:8000" in script
-    script = script.replace("base=http://127.0.0.1:8000", f"base={system.base_url}")
+    script = script.replace("base=http://127.0.0.1:8000", f"base={base_url}")
     process = await asyncio.create_subprocess_exec(
         "bash",
         "-euo",
         "pipefail",
         "-c",
         script,
-        cwd=system.var.parent,
+        cwd=var.parent,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

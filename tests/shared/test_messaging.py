@@ -101,12 +101,53 @@ async def test_a_frozen_process_that_wakes_cannot_write(harness: Harness) -> Non
     assert third.read_from[partition] == 7
 
 
+async def held_by(*replicas: Positions) -> list[list[int]]:
+    """Which of six partitions each replica reads, once each has seen the others, let go, and taken."""
+    partitions = [Partition(TOPIC, n) for n in range(6)]
+    for replica in replicas * 3:
+        await replica.claim(partitions)
+    return [sorted(p.number for p in replica.read_from) for replica in replicas]
+
+
 async def test_a_partition_in_use_is_not_taken(harness: Harness) -> None:
+    await harness.service.positions.release()
     database, partition = harness.service.database, Partition(TOPIC, 1)
     one, other = Positions(database, "one", 60), Positions(database, "other", 60)
     await one.claim([partition])
     await other.claim([partition])
     assert (partition in one.read_from, partition in other.read_from) == (True, False)
+
+
+async def test_replicas_share_the_partitions_evenly_and_none_is_read_twice(harness: Harness) -> None:
+    await harness.service.positions.release()
+    one, two, three = (Positions(harness.service.database, name, 60) for name in ("a", "b", "c"))
+    assert await held_by(one) == [[0, 1, 2, 3, 4, 5]]
+    assert await held_by(one, two) == [[0, 2, 4], [1, 3, 5]]
+    assert await held_by(one, two, three) == [[0, 3], [1, 4], [2, 5]]
+    await two.release()
+    assert await held_by(one, three) == [[0, 2, 4], [1, 3, 5]]
+
+
+async def test_what_is_handed_over_is_read_on_from_where_it_stood(harness: Harness) -> None:
+    await harness.service.positions.release()
+    database, partition = harness.service.database, Partition(TOPIC, 1)
+    one, two = Positions(database, "a", 60), Positions(database, "b", 60)
+    await held_by(one)
+    async with database.transaction() as connection:
+        await one.advance(connection, {partition: 7})
+    one.read_from[partition] = 7
+    await held_by(one, two)
+    assert two.read_from[partition] == 7
+    with pytest.raises(StaleLease):
+        async with database.transaction() as connection:
+            await one.advance(connection, {partition: 8})
+
+
+async def test_the_share_of_one_that_died_goes_to_the_others(harness: Harness) -> None:
+    await harness.service.positions.release()
+    dying, other = Positions(harness.service.database, "a", 0.000001), Positions(harness.service.database, "b", 60)
+    await held_by(dying)
+    assert await held_by(other) == [[0, 1, 2, 3, 4, 5]]
 
 
 async def test_nothing_is_published_inside_a_transaction(harness: Harness) -> None:

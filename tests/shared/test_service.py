@@ -111,7 +111,8 @@ async def test_a_retry_that_fails_leaves_everything_parked(harness: Harness) -> 
     event_id = (await harness.parked())[0]["event_id"]
     async with harness.client(OPERATOR) as client:
         answer = await client.post(f"/v1/parked/{event_id}/retry")
-    assert answer.status_code == 500
+    assert (answer.status_code, answer.json()["title"]) == (409, "Still fails")
+    assert answer.json()["error"]
     assert len(await harness.parked()) == 1
 
 

@@ -7,11 +7,16 @@ from typing import Any
 
 import asyncpg
 
+from services import standalone
+from shared.bus import Bus
+from shared.bus.kafka import KafkaBus, servers_in
 from shared.contracts import Event, Fact, Record, decode
 from shared.contracts.life import Life, begin, fold
 from shared.contracts.requests import TOPIC, RequestReceived
 from shared.embedded import EmbeddedPostgres
 
+STRANGER = "stranger"
+"""The source of events that tests put into the log, which are no part of any history."""
 STATUSES = {
     "intake": "select request_id::text, status from requests",
     "triage": "select request_id::text, status from requests",
@@ -27,10 +32,31 @@ async def read_log(connection: asyncpg.Connection) -> list[Event[Fact]]:
     rows = await connection.fetch(
         "select key, headers::text as headers, value from log where topic = $1 order by number, position", TOPIC
     )
+    return each_once(
+        Record(topic=TOPIC, key=row["key"], headers=_headers(row["headers"]), value=row["value"]) for row in rows
+    )
+
+
+async def read_topic(bus: Bus, topic: str) -> list[Record]:
+    """All records of a topic, in the order of each partition."""
+    found: list[Record] = []
+    ends = await bus.ends([topic])
+    positions = dict.fromkeys(ends, 0)
+    async with bus.reader() as reader:
+        while any(positions[p] < end for p, end in ends.items()):
+            for delivered in await reader.read(positions, 1000, 5):
+                found.append(delivered.record)
+                positions[delivered.partition] = delivered.position + 1
+    return found
+
+
+def each_once(records: Iterable[Record]) -> list[Event[Fact]]:
+    """The events in these records, each once; no history may lack a number."""
     seen: dict[tuple[str, str], int] = {}
     events = []
-    for row in rows:
-        record = Record(topic=TOPIC, key=row["key"], headers=_headers(row["headers"]), value=row["value"])
+    for record in records:
+        if record.headers["ce_source"] == f"/heed/{STRANGER}":
+            continue
         event = decode(record)
         assert event is not None
         at = (event.key, event.source)
@@ -59,10 +85,12 @@ def lives(events: Iterable[Event[Fact]]) -> dict[str, Life]:
 
 
 class Books:
-    """The databases of a standalone system, read beside it."""
+    """The databases of a system on one box, read beside it, and its log."""
 
     def __init__(self, var: Path, server: EmbeddedPostgres) -> None:
         self._var, self._server = var, server
+        self._map = var / "cluster.json"
+        """There where the log is Kafka's."""
 
     @classmethod
     async def open(cls, var: Path) -> "Books":
@@ -73,11 +101,19 @@ class Books:
         """Let go of the server."""
         await self._server.stop()
 
-    async def connect(self, name: str) -> asyncpg.Connection:
-        """A connection to a service's database, in its own role."""
+    @property
+    def admin_url(self) -> str:
+        """The server, as its superuser."""
+        return self._server.admin_url
+
+    async def url(self, name: str) -> str:
+        """A service's database, in its own role."""
         secret = (self._var / "secrets" / f"database_{name}").read_text()
-        url = await self._server.ensure_database(f"heed_{name}", secret)
-        return await asyncpg.connect(url.replace("+asyncpg", ""))
+        return await self._server.ensure_database(f"heed_{name}", secret)
+
+    async def connect(self, name: str) -> asyncpg.Connection:
+        """A connection to a service's database."""
+        return await asyncpg.connect((await self.url(name)).replace("+asyncpg", ""))
 
     async def fetch(self, name: str, query: str) -> list[Any]:
         """Rows of a service's database."""
@@ -88,8 +124,34 @@ class Books:
         finally:
             await connection.close()
 
+    async def everything(self, name: str, *but: str) -> dict[str, list[str]]:
+        """Every row of every table of a service, as text; but for these tables."""
+        tables = await self.fetch(name, "select tablename from pg_tables where schemaname = 'public'")
+        return {
+            table: [row for (row,) in await self.fetch(name, f"select t::text from {table} t order by 1")]
+            for (table,) in tables
+            if table not in but
+        }
+
+    async def unsettled(self) -> list[str]:
+        """What is still on its way: rows in an outbox, and partitions that are not read to their end."""
+        ends = {tuple(row[:2]): row[2] for row in await self.fetch("bus", "select * from log_partitions")}
+        found = []
+        for name in standalone.NAMES:
+            if waiting := (await self.fetch(name, "select count(*) from outbox"))[0][0]:
+                found.append(f"{name} has {waiting} to state")
+            read = await self.fetch(name, "select topic, number, position from positions")
+            found += [f"{name}: {at[0]} of {ends[*at]}" for *at, position in read if position != ends[*at]]
+        return found
+
     async def log(self) -> list[Event[Fact]]:
         """All facts about requests."""
+        if self._map.exists():
+            bus = KafkaBus(servers_in(json.loads(self._map.read_text())["bus"]))
+            try:
+                return each_once(await read_topic(bus, TOPIC))
+            finally:
+                await bus.stop()
         connection = await self.connect("bus")
         try:
             return await read_log(connection)

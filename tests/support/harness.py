@@ -130,6 +130,17 @@ class Harness:
         async with self.service.database.transaction() as connection:
             return [dict(row) for row in (await connection.execute(query)).mappings()]
 
+    async def everything(self) -> dict[str, list[str]]:
+        """Every row of every table of the service, as text; but for how far was read."""
+        async with self.service.database.transaction() as connection:
+            tables = await connection.execute(
+                sa.text("select tablename from pg_tables where schemaname = 'public' and tablename <> 'positions'")
+            )
+            return {
+                table: list((await connection.execute(sa.text(f"select t::text from {table} t order by 1"))).scalars())
+                for table in tables.scalars()
+            }
+
     async def turn(self, to: datetime | None = None, **by: float) -> None:
         """Turn the clock, stopping at each timer on the way to fire it."""
         until = to or self.clock.now() + timedelta(**by)

@@ -21,28 +21,29 @@ class PostgresServer:
 
     def __init__(self, admin_url: str) -> None:
         self.admin_url = admin_url
-        self._made: list[str] = []
+        self.made: list[str] = []
+        """Databases, and roles of the same names, to be removed at the end."""
         self.templates: dict[str, str] = {}
         """Databases to be copied, by a name that whoever made them chose."""
 
     async def fresh_database(self, name: str) -> str:
         """Make an empty database, owned by a role of its own; both names begin with `name`. Returns its URL."""
         unique = f"{name}_{uuid4().hex[:12]}"
-        self._made.append(unique)
+        self.made.append(unique)
         return await ensure_database(self.admin_url, unique, uuid4().hex)
 
     async def copy_database(self, url: str) -> str:
         """Make a copy of a database to which nobody is connected now, for the same role. Returns the copy's URL."""
         source = make_url(url)
         unique = f"{source.database}_{uuid4().hex[:12]}"
-        self._made.append(unique)
+        self.made.append(unique)
         await self._execute(f'CREATE DATABASE "{unique}" OWNER "{source.username}" TEMPLATE "{source.database}"')
         return source.set(database=unique).render_as_string(hide_password=False)
 
     async def drop_all(self) -> None:
         """Remove what was made, from a server that outlives the session."""
-        await self._execute(*(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in self._made))
-        await self._execute(*(f'DROP ROLE IF EXISTS "{name}"' for name in self._made))
+        await self._execute(*(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in self.made))
+        await self._execute(*(f'DROP ROLE IF EXISTS "{name}"' for name in self.made))
 
     async def _execute(self, *statements: str) -> None:
         url = make_url(self.admin_url).set(drivername="postgresql+asyncpg")

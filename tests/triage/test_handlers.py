@@ -108,13 +108,16 @@ async def test_a_batch_is_one_work_and_few_queries(harness: Harness) -> None:
 
 
 async def test_everything_twice_changes_nothing(harness: Harness) -> None:
-    request = Request()
-    log = [request.received(), request.text(STORY), request.amendment("爷爷喘不上气")]
+    request, unsure = Request(), Request()
+    log = [request.received(), request.text(STORY), request.amendment("爷爷喘不上气"), unsure.text(DOUBTFUL)]
     await harness.take(*log)
-    stated = await harness.stated()
-    await harness.take(*log, *await harness.stated(r.RequestTriaged))
+    log += await harness.stated(r.RequestTriaged)
     await harness.take(*log)
-    assert await harness.stated() == stated
+    before = await harness.everything()
+    assert before["timers"]
+    await harness.take(*log)
+    await harness.take(*reversed(log))
+    assert await harness.everything() == before
 
 
 @pytest.mark.parametrize("kind", [TextKind.NOTE, TextKind.ANSWER, TextKind.COMMENT])

@@ -1,0 +1,165 @@
+"""`heed` on the command line, against a running system: tail, parked, token, apply; and what it says when it cannot."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.loop.test_story import act, file, status_of, tasks_of
+from tests.support.account import Books
+from tests.support.eventually import eventually
+from tests.support.harness import project_root
+from tests.support.system import HEED, System, free_port, running
+
+pytestmark = pytest.mark.timeout(180)
+SAMPLE = project_root() / "deploy" / "sample"
+NOBODY = UUID(int=0)
+
+
+async def heed(system: System, *words: str, **settings: str) -> tuple[int, str]:
+    """Run it to its end: the exit code, and all that it said."""
+    process = await asyncio.create_subprocess_exec(
+        HEED,
+        *words,
+        cwd=system.var,
+        env={**system.environment, **settings},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said = (await process.communicate())[0].decode()
+    assert process.returncode is not None
+    assert "Traceback" not in said
+    return process.returncode, said
+
+
+@asynccontextmanager
+async def tailing(system: System, *words: str) -> AsyncIterator[asyncio.StreamReader]:
+    """`heed tail`, as long as the block lasts: what it prints."""
+    process = await asyncio.create_subprocess_exec(
+        HEED, "tail", *words, env=dict(system.environment), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def next_event(lines: asyncio.StreamReader) -> dict[str, Any]:
+    async with asyncio.timeout(30):
+        event: dict[str, Any] = json.loads(await lines.readline())
+    return event
+
+
+async def test_the_tail_goes_on_over_a_kill(tmp_path: Path) -> None:
+    async with running(tmp_path / "var") as system:
+
+        async def filed() -> str:
+            async with system.client("operator") as operator:
+                return str((await file(operator))["id"])
+
+        ids = [await filed()]
+        async with tailing(system, "--from", "beginning", "--type", "heed.request.received") as lines:
+            seen = [(await next_event(lines))["subject"]]
+            ids.append(await filed())
+            seen.append((await next_event(lines))["subject"])
+            await system.kill()
+            await system.start()
+            ids.append(await filed())
+            seen.append((await next_event(lines))["subject"])
+            assert seen == ids
+        async with tailing(system, "--from", "beginning", "--topic", "requests", "--request", ids[1]) as lines:
+            event = await next_event(lines)
+            assert (event["type"], event["subject"]) == ("heed.request.received", ids[1])
+            assert (await next_event(lines))["subject"] == ids[1]
+
+
+async def parked_about(system: System, request_id: str) -> list[str]:
+    """The lines of `heed parked list` about the request."""
+    code, said = await heed(system, "parked", "list")
+    assert code == 0, said
+    return [line for line in said.splitlines() if request_id in line]
+
+
+async def test_what_is_parked_is_listed_and_mended(system: System) -> None:
+    """A fault in the gateway's own table stops one request there; no other, and no other service."""
+    books = await Books.open(system.var)
+    async with system.client("operator") as operator, system.client("liaison:central-hospital") as hospital:
+        ill = (await file(operator))["id"]
+        [task] = await eventually(lambda: tasks_of(hospital, ill), lambda found: len(found) == 1)
+        fault = f"check (id <> '{ill}' or status <> 'accepted') not valid"
+        await books.fetch("gateway", f"alter table requests add constraint fault {fault}")
+        task = await act(hospital, task, "accept")
+        await act(hospital, task, "contact", medium="phone")
+        accepted, contacted = await eventually(lambda: parked_about(system, ill), lambda found: len(found) == 2, 60)
+        assert re.match(r"gateway  \S+  heed.request.accepted .* IntegrityError$", accepted)
+        assert re.match(r"gateway  \S+  heed.request.contacted .* behind it$", contacted)
+        other = (await file(operator))["id"]
+        await eventually(lambda: status_of(operator, other), lambda now: now == "assigned", 60)
+        retry = ("parked", "retry", "gateway", accepted.split()[1])
+        code, said = await heed(system, *retry)
+        assert code == 1
+        assert "cannot be handled even now" in said
+        assert await parked_about(system, ill) == [accepted, contacted]
+        await books.fetch("gateway", "alter table requests drop constraint fault")
+        assert await heed(system, *retry) == (0, "handled\n")
+        assert await parked_about(system, ill) == []
+        view = (await operator.get(f"/v1/requests/{ill}")).json()
+        steps = [entry["type"].rsplit(".")[-1] for entry in view["timeline"]]
+        assert (view["status"], [step for step in steps if step in {"accepted", "contacted"}]) == (
+            "accepted",
+            ["accepted", "contacted"],
+        )
+    await books.close()
+
+
+async def test_a_key_is_issued_listed_and_revoked(system: System) -> None:
+    code, token = await heed(system, "token", "issue", "inspector", "--id", "inspector-9")
+    assert code == 0, token
+    async with system.client(token=token.strip()) as inspector:
+        assert (await inspector.get("/v1/queue")).status_code == 200
+        [line] = [line for line in (await heed(system, "token", "list"))[1].splitlines() if "inspector-9" in line]
+        assert line.endswith("in force")
+        assert await heed(system, "token", "revoke", line.split()[0]) == (0, "revoked\n")
+        assert (await inspector.get("/v1/queue")).status_code == 401
+
+
+async def test_a_file_is_checked_and_applied(system: System, tmp_path: Path) -> None:
+    code, said = await heed(system, "apply", "clocks", str(SAMPLE / "clocks.yaml"), "--dry-run")
+    assert (code, json.loads(said)["changes"]) == (0, [])
+    wrong = tmp_path / "clocks.yaml"
+    wrong.write_text((SAMPLE / "clocks.yaml").read_text().replace("red: 10", "red: none", 1))
+    code, said = await heed(system, "apply", "clocks", str(wrong))
+    assert code == 1
+    assert "/minutes/assigned/red" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("parked", "retry", "gateway", str(NOBODY)), "No event with this id is parked here"),
+        (("parked", "drop", "intake", str(NOBODY)), "No event with this id is parked here"),
+        (("tail", "--topic", "nothing"), "There is no topic heed.nothing"),
+        (("token", "revoke", "nothing"), "No key with this id is in force"),
+    ],
+    ids=["retry", "drop", "tail", "revoke"],
+)
+async def test_a_problem_is_said_in_a_sentence(system: System, words: tuple[str, ...], says: str) -> None:
+    code, said = await heed(system, *words)
+    assert code == 1
+    assert re.search(says, said), said
+
+
+async def test_where_nobody_answers_it_says_so(system: System, tmp_path: Path) -> None:
+    away = {"HEED_BASE_URL": f"http://127.0.0.1:{free_port()}", "HEED_TOKEN": "x"}
+    assert "Is Heed running?" in (await heed(system, "parked", "list", **away))[1]
+    code, said = await heed(system, "parked", "list", HEED_VAR=str(tmp_path))
+    assert code == 1
+    assert "HEED_BASE_URL" in said
