@@ -21,7 +21,7 @@ kafka: .venv/ready ## Start Kafka alone; BROKERS=3 for three
 	$(BIN)/heed kafka --brokers $(BROKERS)
 
 ##@ Check
-test: .venv/ready-dev ## Run the tests; T=tests/intake for a part
+test: .venv/ready-dev build/kafka/pom.xml ## Run the tests; T=tests/intake for a part
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(if $(HEED_TEST_STRICT),-p tests.support.strict) $(T)
 
 lint: .venv/ready-dev ## Check style, types and dependency rules; changes nothing
@@ -30,7 +30,7 @@ lint: .venv/ready-dev ## Check style, types and dependency rules; changes nothin
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-faults: .venv/ready-dev ## Kill and restart the whole system a hundred times under load
+faults: .venv/ready-dev build/kafka/pom.xml ## Kill and restart the whole system a hundred times under load
 	HEED_FAULT_ROUNDS=100 $(BIN)/python -m pytest -m faults --timeout 7200 tests/faults
 
 bench: .venv/ready-dev ## Measure against plain services; BENCH_ROWS=1000000 for the large store
@@ -57,6 +57,9 @@ clean: ## Remove what was made here, the state under var/ included
 
 help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build/kafka/pom.xml: deploy/kafka/pom.xml | .venv/ready
+	-@$(BIN)/heed kafka --fetch
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

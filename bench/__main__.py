@@ -1,4 +1,4 @@
-"""`python -m bench [triage] [filing] [loop] [stored] [cost] [bus] [cluster]`: those named; no Java, the first five.
+"""`python -m bench [triage] [filing] [loop] [stored] [cost] [assign] [bus] [cluster]`: those named; no Java, the first 6.
 
 BENCH_COUNT is how many requests each load sends (3,000), BENCH_ROWS how many are stored (100,000; the budget speaks of
 1,000,000, which takes some minutes to seed). BENCH_LIVES is how many requests `cost` follows to their end (200).
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bus, cluster, cost, filing, loop, report, stored, triage
+from bench import assign, bus, cluster, cost, filing, loop, report, stored, triage
 from bench.heed import WHOLE, heed, work_folder
 from bench.report import Row
 
 COUNT = 3_000
 ROWS = 100_000
 LIVES = 200
-PARTS = ("triage", "filing", "loop", "stored", "cost")
+PARTS = ("triage", "filing", "loop", "stored", "cost", "assign")
 ON_KAFKA = ("bus", "cluster")
 
 
@@ -47,6 +47,8 @@ async def measure(parts: list[str], work: Path) -> list[Row]:
     if "cost" in parts:
         lives = int(os.environ.get("BENCH_LIVES", LIVES))
         found += await cost.measure(work, lives, with_kafka=shutil.which("java") is not None)
+    if "assign" in parts:
+        found += assign.measure(count)
     return found
 
 

@@ -168,12 +168,10 @@ async def on_kafka(work: Path) -> AsyncIterator[Measured]:
         broker = int((settings.var / "kafka" / "broker-1" / "pid").read_text())
 
         def cpu() -> dict[str, float]:
-            services = sum(cpu_seconds(replica.pid) for replica in running.replicas if replica.pid)
-            return {
-                "services": services,
-                "PostgreSQL": family_cpu_seconds(postmaster),
-                "broker": cpu_seconds(broker),
-            }
+            used = dict.fromkeys(NAMES, 0.0)
+            for replica in running.replicas:
+                used[replica.service] += cpu_seconds(replica.pid) if replica.pid else 0
+            return {**used, "PostgreSQL": family_cpu_seconds(postmaster), "broker": cpu_seconds(broker)}
 
         async def logged() -> tuple[int, int]:
             return await read_through(running.brokers.url)

@@ -18,6 +18,8 @@ def sees(task: Task, caller: Principal) -> bool:
     """Oversight sees every task, an organisation those that it has or had."""
     if caller.kind in OVERSIGHT or caller.kind is Kind.SERVICE:
         return True
+    if task.supervision is not None and caller.id == task.supervision.leader:
+        return True
     return caller.is_handler and caller.organisation in task.organisations
 
 
@@ -30,6 +32,21 @@ def check_acts(task: Task, caller: Principal) -> None:
         raise Forbidden
     if not holds and (caller.organisation != task.organisation or level_of(caller) < task.level):
         raise TaskHeldByAnother(organisation=task.organisation, liaison=task.liaison)
+
+
+def check_answers_order(task: Task, caller: Principal, duty: Duty) -> None:
+    """Raise where the caller is not the leader whom a supervision order names, nor a supervisor of the city.
+
+    A deputy's token answers for the leader of its own organisation.
+    """
+    if not sees(task, caller):
+        raise NotFound
+    order = task.supervision
+    leader = duty.city.liaisons.get(order.leader) if order else None
+    if caller.kind is Kind.SUPERVISOR or (order and caller.id == order.leader):
+        return
+    if caller.kind is not Kind.DEPUTY or leader is None or leader.organisation != caller.organisation:
+        raise Forbidden
 
 
 def level_of(caller: Principal) -> int:

@@ -17,15 +17,20 @@ from dispatch.files import LONGEST_CHARACTERS, FileKind, InvalidFile
 from dispatch.store import OVER, Place, Wanted
 from dispatch.tasks import (
     AlreadyHasTask,
+    EvidenceMissing,
     FulfilmentInThePast,
     NothingOwed,
     NotTheLead,
     OwnerNotNamed,
+    QuantityRefused,
+    RequiredTasksOpen,
     ReturnsExhausted,
     TaskHeldByAnother,
     TaskStatus,
+    Together,
     UnknownOrganisation,
 )
+from dispatch.together import act_together
 from shared.contracts.vocabulary import Medium, ReturnReason
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, RevisionConflict
 from shared.service import Here
@@ -63,6 +68,7 @@ AtDesk = Annotated[Desk, Depends(_desk)]
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_clean)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
 Revision = Annotated[int, Field(ge=1, strict=True, description="As you last read it.")]
+Quantity = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 OrganisationId = Annotated[str, Field(min_length=1, max_length=64)]
 ACTING = (NotFound, Forbidden, TaskHeldByAnother, RevisionConflict, NotInThisState)
 
@@ -87,6 +93,7 @@ def _read_place(cursor: str | None) -> Place | None:
 async def list_tasks(
     caller: Caller,
     service: Here,
+    desk: AtDesk,
     mine: Annotated[bool, Query(description="Only those that I may act on.")] = False,
     status: Annotated[
         TaskStatus | None, Query(description="Only these; without it, all on which work is owed.")
@@ -104,21 +111,28 @@ async def list_tasks(
     asked = status.value if status else None
     wanted = Wanted(request_id=request_id, organisation=organisation, status=asked, overdue=overdue)
     now, after = service.clock.now(), _read_place(cursor)
-    items, place = await service.query(handlers.list_tasks, caller, wanted, now, after, limit, mine=mine)
+    items, place = await service.query(handlers.list_tasks, desk, caller, wanted, now, after, limit, mine=mine)
     following = encode_cursor(place.now, place.group, place.at, place.task_id) if place else None
     return Page(items=items, next_cursor=following)
 
 
 @router.get("/tasks/{task_id}", responses=responses(NotFound))
-async def load_task(task_id: UUID, caller: Caller, service: Here) -> TaskShown:
+async def load_task(task_id: UUID, caller: Caller, service: Here, desk: AtDesk) -> TaskShown:
     """One task, for the organisation that has or had it, and for oversight."""
-    return await service.query(handlers.load_task, caller, task_id, service.clock.now())
+    return await service.query(handlers.load_task, desk, caller, task_id, service.clock.now())
+
+
+Others = Annotated[
+    Together | None,
+    Field(description="Do it for your other open requests of the same household or building at once."),
+]
 
 
 class AcceptBody(Body):
     """Signing for a task."""
 
     revision: Revision
+    together: Others = None
 
 
 @router.post("/tasks/{task_id}/accept", responses=responses(*ACTING))
@@ -126,11 +140,12 @@ async def accept(
     task_id: UUID, body: AcceptBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
     """Sign for the task (签收). Refused with who holds it where it went to somebody else meanwhile."""
-    return await service.command(handlers.accept, desk, caller, task_id, body.revision, idempotency=key)
+    values = (handlers.accept, body.together, task_id, body.revision)
+    return await service.command(act_together, desk, caller, *values, idempotency=key)
 
 
 class ReturnBody(Body):
-    """Giving a task back, with the reason; `not_ours` says whose it is."""
+    """Giving a task back, with the reason and, in `note`, the evidence; `not_ours` says whose it is."""
 
     revision: Revision
     reason: ReturnReason
@@ -139,7 +154,8 @@ class ReturnBody(Body):
 
 
 @router.post(
-    "/tasks/{task_id}/return", responses=responses(*ACTING, ReturnsExhausted, OwnerNotNamed, UnknownOrganisation)
+    "/tasks/{task_id}/return",
+    responses=responses(*ACTING, ReturnsExhausted, OwnerNotNamed, EvidenceMissing, UnknownOrganisation),
 )
 async def give_back(
     task_id: UUID, body: ReturnBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
@@ -154,6 +170,7 @@ class ContactBody(Body):
 
     revision: Revision
     medium: Medium = Medium.PHONE
+    together: Others = None
 
 
 @router.post("/tasks/{task_id}/contact", responses=responses(*ACTING))
@@ -161,7 +178,8 @@ async def contact(
     task_id: UUID, body: ContactBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
     """Note that a human of the organisation spoke with the resident."""
-    return await service.command(handlers.contact, desk, caller, task_id, body.revision, body.medium, idempotency=key)
+    values = (handlers.contact, body.together, task_id, body.revision, body.medium)
+    return await service.command(act_together, desk, caller, *values, idempotency=key)
 
 
 class ProgressBody(Body):
@@ -169,6 +187,7 @@ class ProgressBody(Body):
 
     revision: Revision
     text: Words
+    together: Others = None
 
 
 @router.post("/tasks/{task_id}/progress", responses=responses(*ACTING))
@@ -176,7 +195,8 @@ async def progress(
     task_id: UUID, body: ProgressBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
     """Tell the resident how it goes."""
-    return await service.command(handlers.progress, desk, caller, task_id, body.revision, body.text, idempotency=key)
+    values = (handlers.progress, body.together, task_id, body.revision, body.text)
+    return await service.command(act_together, desk, caller, *values, idempotency=key)
 
 
 class AnswerBody(Body):
@@ -185,41 +205,49 @@ class AnswerBody(Body):
     revision: Revision
     text: Words
     fulfil_by: Moment | None = None
+    together: Others = None
 
 
-@router.post("/tasks/{task_id}/answer", responses=responses(*ACTING, NotTheLead, FulfilmentInThePast))
+@router.post(
+    "/tasks/{task_id}/answer", responses=responses(*ACTING, NotTheLead, FulfilmentInThePast, RequiredTasksOpen)
+)
 async def answer(
     task_id: UUID, body: AnswerBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
     """Answer the resident, for the whole case; only the lead does. With `fulfil_by` you owe a `fulfil`."""
-    values = (body.revision, body.text, body.fulfil_by)
-    return await service.command(handlers.answer, desk, caller, task_id, *values, idempotency=key)
+    values = (handlers.answer, body.together, task_id, body.revision, body.text, body.fulfil_by)
+    return await service.command(act_together, desk, caller, *values, idempotency=key)
 
 
 class FulfilBody(Body):
-    """What was promised has happened, or an assistant's part is done."""
+    """What was promised has happened, or an assistant's part is done: all, or `quantity` of what was asked for."""
 
     revision: Revision
     note: Words | None = None
+    quantity: Quantity | None = None
 
 
-@router.post("/tasks/{task_id}/fulfil", responses=responses(*ACTING, NothingOwed))
+@router.post("/tasks/{task_id}/fulfil", responses=responses(*ACTING, NothingOwed, QuantityRefused))
 async def fulfil(
     task_id: UUID, body: FulfilBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
     """Say that it has happened."""
-    return await service.command(handlers.fulfil, desk, caller, task_id, body.revision, body.note, idempotency=key)
+    values = (body.revision, body.note, body.quantity)
+    return await service.command(handlers.fulfil, desk, caller, task_id, *values, idempotency=key)
 
 
 # Requests
 
 
 class TaskBody(Body):
-    """One more organisation that helps."""
+    """One more organisation that helps; with `required` the answer waits for it."""
 
     organisation: OrganisationId
     role: Annotated[str, Field(pattern="^assisting$")] = "assisting"
     note: Words | None = None
+    required: bool = False
+    quantity: Quantity | None = None
+    unit: Annotated[str, Field(pattern="^[a-z_]{1,32}$")] = "piece"
 
 
 @router.post(
@@ -230,8 +258,9 @@ class TaskBody(Body):
 async def add_task(
     request_id: UUID, body: TaskBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
 ) -> TaskShown:
-    """Let one more organisation assist; for those who work the queue."""
-    values = (body.organisation, body.note)
+    """Let one more organisation assist; for those who work the queue, and for whoever leads."""
+    unit = body.unit if body.quantity else None
+    values = (body.organisation, body.note, body.required, body.quantity, unit)
     return await service.command(handlers.add_task, desk, caller, request_id, *values, idempotency=key)
 
 

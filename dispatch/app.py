@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
-from dispatch import api, directory, handlers
+from dispatch import api, casework_api, directory, handlers
 from dispatch.files import FileKind
 from dispatch.recall import RECALLS
 from shared.clock import Clock
@@ -33,7 +33,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         fire=partial(handlers.fire, desk),
         on_start=apply_city,
     )
-    app = service.app(api.router)
+    app = service.app(api.router, casework_api.router)
     app.state.desk = desk
     return app
 

@@ -18,6 +18,8 @@ from shared.contracts.vocabulary import Category
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAILY = "daily"
 MIDNIGHT = "24:00"
+LONGEST_DUTY = 8
+"""Shifts that follow on each other; whoever has more is always on duty."""
 EVERYWHERE = ""
 """Stands in the index of services for organisations that name no area."""
 
@@ -112,6 +114,12 @@ class Shift(Entry):
         yesterday = DAYS[(local - timedelta(days=1)).weekday()] in self.days
         return (today and at >= self.begins) or (yesterday and at < self.ends)
 
+    def end_after(self, local: datetime) -> datetime:
+        """When the shift that runs at this local time ends."""
+        ends_tomorrow = self.begins >= self.ends and local.time() >= self.begins
+        day = local.date() + timedelta(days=1 if ends_tomorrow else 0)
+        return datetime.combine(day, self.ends, local.tzinfo)
+
 
 class Level(StrEnum):
     """The levels of places."""
@@ -197,6 +205,21 @@ class City:
         if not shifts:
             return level > 0
         return any(shift.covers(local) for shift in shifts)
+
+    def all_on_duty(self, organisation: str, now: datetime) -> list[str]:
+        """Who of an organisation can be reached now, at any post."""
+        return [person for level in range(len(Post)) for person in self.on_duty(organisation, level, now)]
+
+    def duty_ends(self, person: str, now: datetime) -> datetime | None:
+        """When a person who is on duty now by his shifts goes off; None where he is not, or has none, or never does."""
+        local, shifts = now.astimezone(self.zone), self._shifts.get(person, ())
+        end = local
+        for _ in range(LONGEST_DUTY):
+            running = [shift.end_after(end) for shift in shifts if shift.covers(end)]
+            if not running:
+                return None if end == local else end.astimezone(now.tzinfo)
+            end = max(running)
+        return None
 
     def nearest_serving(self, category: str, area: str | None, exclude: Container[str] = ()) -> list[str]:
         """The organisations that offer the category in the smallest area around the place; equals by id."""

@@ -32,6 +32,33 @@ class Returns(BaseModel):
     in_all: int = Field(2, ge=0)
 
 
+class Extension(BaseModel):
+    """How much later an answer may be promised, once; red never."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    percent: int = Field(50, ge=1)
+    """Of the time that the answer had, where its organisation asks."""
+    hard_minutes: Minutes = 21600
+    """From receipt, for a hard case: a supervisor's word, after an interim answer."""
+
+
+class Surge(BaseModel):
+    """What an emergency level changes; red keeps its minutes at every level."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    minutes: dict[Stage, dict[Colour, Minutes]] = {}
+    nudge_every_minutes: dict[Colour, Minutes] = {}
+
+    @field_validator("minutes")
+    @classmethod
+    def _spares_red(cls, minutes: dict[Stage, dict[Colour, int]]) -> dict[Stage, dict[Colour, int]]:
+        if any(Colour.RED in by_colour for by_colour in minutes.values()) or not set(minutes) <= set(STAGES):
+            raise ValueError(f"changes yellow and green of the stages {', '.join(STAGES)}, never red")
+        return minutes
+
+
 class ClockPolicy(BaseModel):
     """The content of clocks.yaml."""
 
@@ -48,6 +75,19 @@ class ClockPolicy(BaseModel):
     lead_minutes: dict[str, Minutes] = {}
     """What a need, or a category, takes before a deadline."""
     returns: Returns = Returns(per_organisation=1, in_all=2)
+    supervise_percent: dict[Colour, int] = dict.fromkeys(Colour, 200)
+    """When a supervision order (督办) names a leader."""
+    supervision_minutes: dict[Colour, Minutes] = {Colour.RED: 30, Colour.YELLOW: 240, Colour.GREEN: 1440}
+    """In which the leader owes his answer."""
+    publish_percent: dict[Colour, int] = dict.fromkeys(Colour, 300)
+    """When the delay stands in the public notice (通报)."""
+    arbitration_minutes: dict[Colour, Minutes] = {Colour.RED: 10, Colour.YELLOW: 60, Colour.GREEN: 240}
+    """In which a person decides whose a task is that was returned too often."""
+    extension: Extension = Extension(percent=50, hard_minutes=21600)
+    surge: tuple[Surge, ...] = ()
+    """What each emergency level changes, the first level first."""
+    transfers: int = Field(3, ge=0)
+    """How often a task may be handed to a colleague by hand."""
 
     @field_validator("minutes")
     @classmethod
@@ -58,11 +98,29 @@ class ClockPolicy(BaseModel):
             _all_colours(by_colour, stage)
         return minutes
 
-    @field_validator("nudge_every_minutes", "escalate_percent")
+    @field_validator(
+        "nudge_every_minutes",
+        "escalate_percent",
+        "supervise_percent",
+        "supervision_minutes",
+        "publish_percent",
+        "arbitration_minutes",
+    )
     @classmethod
     def _for_all_colours(cls, values: dict[Colour, int]) -> dict[Colour, int]:
         _all_colours(values, "this")
         return values
+
+    def at_level(self, level: int) -> "ClockPolicy":
+        """The policy at an emergency level; 0 is the everyday, and a level beyond the last is the last."""
+        level = min(level, len(self.surge))
+        if level == 0:
+            return self
+        change = self.surge[level - 1]
+        minutes = {stage: by_colour | change.minutes.get(stage, {}) for stage, by_colour in self.minutes.items()}
+        nudges = self.nudge_every_minutes | change.nudge_every_minutes
+        version = f"{self.version}+surge-{level}"
+        return self.model_copy(update={"minutes": minutes, "nudge_every_minutes": nudges, "version": version})
 
     def allowed(self, stage: Stage, colour: Colour) -> timedelta:
         """How long a stage may take where no deadline presses."""
@@ -141,7 +199,17 @@ class Escalation:
     """A level higher hears of it."""
 
 
-Ring = Reminder | Nudge | Escalation
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A named leader has to answer for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The delay stands in the public notice."""
+
+
+Ring = Reminder | Nudge | Escalation | Order | Publication
 
 
 @dataclass(slots=True, kw_only=True)
@@ -158,6 +226,12 @@ class Clock:
     moments: int = 0
     """How many of the repeating moments have passed."""
     escalated: bool = False
+    supervised: bool = False
+    publicised: bool = False
+    is_order: bool = False
+    """The clock of a supervision order: what is above it is a level higher, not another order."""
+    policy_version: str = ""
+    """The policy under which its due moment was promised."""
     stopped_at: datetime | None = None
 
     @property
@@ -179,7 +253,7 @@ class Clock:
         self.due_at = max(due_at, min(now, self.due_at))
         self.watched_from, self.moments = now, 0
         if self.due_at > now:
-            self.escalated = False
+            self.escalated = self.supervised = self.publicised = False
             self.reminded_percent = 0
 
     def _at(self, percent: int) -> datetime:
@@ -195,19 +269,34 @@ class Clock:
         moments = ((self._at(percent), percent) for percent in policy.reminders_percent)
         return [(at, percent) for at, percent in moments if percent > self.reminded_percent and at > self.watched_from]
 
-    def _escalates_at(self, policy: ClockPolicy, colour: Colour) -> datetime:
-        return max(self._at(policy.escalate_percent[colour]), self.watched_from)
+    def levels(self, policy: ClockPolicy, colour: Colour) -> list[tuple[datetime, Ring]]:
+        """The levels above the holder that have not heard of it yet, each with its moment."""
+        found: list[tuple[datetime, Ring]] = []
+        if not self.escalated:
+            found.append((max(self._at(policy.escalate_percent[colour]), self.watched_from), Escalation()))
+        if not self.supervised and not self.is_order:
+            found.append((self._late_by(policy.supervise_percent[colour]), Order()))
+        if not self.publicised and not self.is_order:
+            found.append((self._late_by(policy.publish_percent[colour]), Publication()))
+        return found
+
+    def _late_by(self, percent: int) -> datetime:
+        """When it is so late, counted from when somebody could have been in time."""
+        span = max(self.due_at - self.started_at, SHORTEST)
+        return self._first_nudge_at() + span * (percent - WHOLE) / WHOLE
+
+    def upcoming(self, policy: ClockPolicy, colour: Colour) -> list[tuple[datetime, Ring]]:
+        """The next moment of each thing that it will do; none once stopped."""
+        if not self.is_running:
+            return []
+        every = timedelta(minutes=policy.nudge_every_minutes[colour])
+        nudge = (self._first_nudge_at() + self.moments * every, Nudge(self.nudges + 1, 0))
+        reminders = [(at, Reminder(percent)) for at, percent in self._reminders(policy)]
+        return [*reminders, nudge, *self.levels(policy, colour)]
 
     def next_moment(self, policy: ClockPolicy, colour: Colour) -> datetime | None:
         """When it wants to be looked at again; None once stopped."""
-        if not self.is_running:
-            return None
-        every = timedelta(minutes=policy.nudge_every_minutes[colour])
-        moments = [self._first_nudge_at() + self.moments * every]
-        moments += [at for at, _ in self._reminders(policy)]
-        if not self.escalated:
-            moments.append(self._escalates_at(policy, colour))
-        return min(moments)
+        return min((at for at, _ in self.upcoming(policy, colour)), default=None)
 
     def ring(self, policy: ClockPolicy, colour: Colour, now: datetime) -> list[Ring]:
         """What is due now; a late wake rings once, and says how many nudges it missed."""
@@ -225,10 +314,17 @@ class Clock:
         elif due := [percent for at, percent in self._reminders(policy) if at <= now]:
             self.reminded_percent = max(due)
             rings.append(Reminder(self.reminded_percent))
-        if not self.escalated and now >= self._escalates_at(policy, colour):
-            self.escalated = True
-            rings.append(Escalation())
-        return rings
+        return rings + [self._heard(ring) for at, ring in self.levels(policy, colour) if at <= now]
+
+    def _heard(self, ring: Ring) -> Ring:
+        match ring:
+            case Escalation():
+                self.escalated = True
+            case Order():
+                self.supervised = True
+            case _:
+                self.publicised = True
+        return ring
 
     def passed(self, every: timedelta, now: datetime) -> int:
         """How many of the repeating moments have passed."""

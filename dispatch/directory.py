@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from dispatch import store
@@ -11,6 +12,7 @@ from dispatch.city import Area, City, Liaison, Organisation, Shift
 from dispatch.clocks import ClockPolicy
 from dispatch.files import AreasFile, DirectoryFile, FileKind, InvalidFile, disagreements, parse
 from dispatch.routing import Duty, RoutingPolicy
+from dispatch.surge import NoSuchLevel, SurgeShown
 from shared.contracts.directory import AreaRecorded, DirectoryFact, Named, OrganisationRecorded, PolicyRecorded
 from shared.database import Transaction
 from shared.identity import Principal
@@ -30,6 +32,9 @@ FILED = {
 WAKE = "wake"
 """The one timer of a case: when the next of its clocks wants to be looked at."""
 FIRST_START = "first-start"
+
+SURGE = "surge"
+"""The policy that holds the emergency level."""
 
 Key = tuple[str, str]
 Contents = dict[Key, dict[str, Any]]
@@ -59,14 +64,18 @@ class Desk:
 
     async def duty(self, work: Work, *, with_loads: bool = False) -> Duty:
         """What a decision in this transaction rests on; `with_loads` where somebody is to be given a task."""
-        revision = await store.city_revision(work.connection)
-        if self._snapshot is None or revision != self._revision:
-            self._snapshot, self._revision = await _load(work.connection), revision
-        known = self._snapshot
-        duty = Duty(city=known.city, routing=known.routing, clocks=known.clocks, now=work.now, new_id=new_id)
+        duty = await self.look(work.connection, work.now)
         if with_loads:
             duty.loads = await store.count_loads(work.connection)
         return duty
+
+    async def look(self, connection: Transaction, now: datetime) -> Duty:
+        """The same for who only reads."""
+        revision = await store.city_revision(connection)
+        if self._snapshot is None or revision != self._revision:
+            self._snapshot, self._revision = await _load(connection), revision
+        known = self._snapshot
+        return Duty(city=known.city, routing=known.routing, clocks=known.clocks, now=now, new_id=new_id)
 
 
 async def _load(connection: Transaction) -> Snapshot:
@@ -97,8 +106,12 @@ def _snapshot(contents: Contents) -> Snapshot:
     return Snapshot(
         City(policies[FileKind.DIRECTORY]["time_zone"], *_people(contents)),
         RoutingPolicy.model_validate(policies[FileKind.ROUTING]),
-        ClockPolicy.model_validate(policies[FileKind.CLOCKS]),
+        ClockPolicy.model_validate(policies[FileKind.CLOCKS]).at_level(_level(contents)),
     )
+
+
+def _level(contents: Contents) -> int:
+    return int(contents.get((POLICY, SURGE), {}).get("level", 0))
 
 
 # Files
@@ -227,6 +240,34 @@ def _emptied(fact: DirectoryFact) -> DirectoryFact:
     """What is left of an entry that was removed: its name, and nothing by which anything is found or given to it."""
     emptied = {"services": (), "areas": (), "liaisons": (), "supervisor": None, "aliases": (), "polygon": ()}
     return fact.model_copy(update={k: v for k, v in emptied.items() if k in type(fact).model_fields})
+
+
+# The emergency level
+
+
+async def declare(work: Work, caller: Principal, level: int) -> SurgeShown:
+    """Put an emergency level into force; promises that were given stand, new ones are made by it."""
+    check_writes_directory(caller)
+    await store.city_revision(work.connection, lock=True)
+    before = await _contents(work.connection)
+    highest = len(ClockPolicy.model_validate(before[POLICY, FileKind.CLOCKS]).surge)
+    if not 0 <= level <= highest:
+        raise NoSuchLevel(highest=highest)
+    after = before | {(POLICY, SURGE): {"version": f"level-{level}", "level": level}}
+    await _put_in_force(work, before, after, caller.id)
+    return _surge(after)
+
+
+async def load_surge(connection: Transaction, caller: Principal) -> SurgeShown:
+    """The level in force."""
+    check_reads_directory(caller)
+    return _surge(await _contents(connection))
+
+
+def _surge(contents: Contents) -> SurgeShown:
+    clocks = ClockPolicy.model_validate(contents[POLICY, FileKind.CLOCKS])
+    level = _level(contents)
+    return SurgeShown(level=level, highest=len(clocks.surge), policy_version=clocks.at_level(level).version)
 
 
 # Entry by entry

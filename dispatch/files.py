@@ -5,7 +5,8 @@
 - directory.yaml: `version`, `time_zone` (IANA), `organisations` (city.Organisation), `liaisons` (city.Liaison),
   `shifts` (city.Shift: liaison, days as a list of mon … sun or `daily`, from, to as "08:00"; may cross midnight);
 - areas.yaml: `version`, `areas` (city.Area);
-- routing.yaml: `version`, `rules` (routing.Rule, the first that fits decides), `backstop`, `needs`;
+- routing.yaml: `version`, `rules` (routing.Rule, the first that fits decides), `backstop`, `needs`,
+  `playbooks` (playbooks.Playbook, the first that fits is followed);
 - clocks.yaml: clocks.ClockPolicy.
 
 Every scalar is read as it is written, so that 20:00 is no number and `no` is no truth value.
@@ -22,6 +23,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from dispatch.city import Area, City, Entry, Liaison, Organisation, Shift
 from dispatch.clocks import ClockPolicy
+from dispatch.playbooks import LEAD
 from dispatch.routing import RoutingPolicy
 from shared.problems import Problem
 
@@ -194,11 +196,18 @@ def disagreements(
 
 
 def _routing_disagreements(routing: RoutingPolicy, known: set[str], places: set[str]) -> Iterable[str]:
+    yield from _rule_disagreements(routing, known, places)
     if routing.backstop not in known:
         yield f"organisation {routing.backstop}, the backstop"
     for need, met_by in routing.needs.items():
         if met_by.organisation not in known:
             yield f"organisation {met_by.organisation} for the need {need}"
+    for book, step in ((b, s) for b in routing.playbooks for s in b.steps):
+        if step.by not in {None, LEAD, *known}:
+            yield f"organisation {step.by} of step {step.id} in playbook {book.id}"
+
+
+def _rule_disagreements(routing: RoutingPolicy, known: set[str], places: set[str]) -> Iterable[str]:
     for rule in routing.rules:
         if isinstance(rule.organisation, str) and rule.organisation not in known:
             yield f"organisation {rule.organisation} of rule {rule.id}"

@@ -8,26 +8,30 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from dispatch import store
+from dispatch import returns, store
 from dispatch.access import actor, check_acts, check_oversees, level_of, sees
-from dispatch.answers import NudgeShown, TaskShown, show
+from dispatch.answers import FirstRoutes, NudgeShown, TaskShown, show
 from dispatch.directory import WAKE, Desk
-from dispatch.model import Case, TextRef
+from dispatch.explaining import Explained, explain
+from dispatch.model import Case
+from dispatch.playbooks import blocking
 from dispatch.recall import RECALLS, recall
 from dispatch.routing import Duty
 from dispatch.store import Place, Wanted
-from dispatch.tasks import Task
+from dispatch.surge import Backlog, backlog
+from dispatch.tasks import Task, TextRef, Together
 from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
 from shared.contracts.texts import TextRecorded
-from shared.contracts.vocabulary import Language, Medium, ReturnReason, TextKind
+from shared.contracts.vocabulary import Category, Colour, Language, Medium, ReturnReason, TextKind
 from shared.database import Transaction
 from shared.identity import DESK, Kind, Principal, may_read
 from shared.ids import new_id
 from shared.masking import mask
 from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, NotFound
+from shared.rates import wilson
 from shared.sealing import text_hash
 
 SERVICE = "dispatch"
@@ -113,6 +117,8 @@ async def fire(desk: Desk, work: Work, timers: Sequence[Timer]) -> None:
 
 async def _save(work: Work, duty: Duty, cases: Sequence[Case]) -> None:
     """Keep the cases, state what follows, and set each one's timer."""
+    for case in cases:
+        case.waits_for = list(blocking(case))
     await store.save_cases(work.connection, cases)
     await store.save_tasks(work.connection, cases)
     for case in cases:
@@ -141,9 +147,9 @@ class Held:
 
 async def accept(work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int) -> TaskShown:
     """Sign for the task; it binds the person."""
-    held = await _hold(work, desk, caller, task_id)
-    held.case.accept(held.task, actor(held.task, caller, held.duty), revision, work.now)
-    return await _done(work, held)
+    held = await hold(work, desk, caller, task_id)
+    held.case.accept(held.task, actor(held.task, caller, held.duty), revision, held.duty)
+    return await done(work, held)
 
 
 async def give_back(
@@ -157,25 +163,25 @@ async def give_back(
     words: str | None,
 ) -> TaskShown:
     """Return the task for the organisation."""
-    held = await _hold(work, desk, caller, task_id, with_loads=True)
-    note = _text(desk, TextKind.NOTE, words)
-    held.case.give_back(held.task, revision, reason, belongs_to, note.ref if note else None, held.duty)
-    return await _done(work, held, note)
+    held = await hold(work, desk, caller, task_id, with_loads=True)
+    note = note_of(desk, TextKind.NOTE, words)
+    returns.give_back(held.case, held.task, revision, reason, belongs_to, note.ref if note else None, held.duty)
+    return await done(work, held, note)
 
 
 async def contact(work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int, medium: Medium) -> TaskShown:
     """Note that a human spoke with the resident."""
-    held = await _hold(work, desk, caller, task_id)
+    held = await hold(work, desk, caller, task_id)
     held.case.contact(held.task, revision, medium, work.now)
-    return await _done(work, held)
+    return await done(work, held)
 
 
 async def progress(work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int, words: str) -> TaskShown:
     """Tell the resident news from the work."""
-    held = await _hold(work, desk, caller, task_id)
-    text = _masked(desk, TextKind.NOTE, words)
+    held = await hold(work, desk, caller, task_id)
+    text = masked_text(desk, TextKind.NOTE, words)
     held.case.progress(held.task, revision, text.ref, work.now)
-    return await _done(work, held, text)
+    return await done(work, held, text)
 
 
 async def answer(
@@ -188,60 +194,78 @@ async def answer(
     fulfil_by: datetime | None,
 ) -> TaskShown:
     """Answer the resident."""
-    held = await _hold(work, desk, caller, task_id)
-    text = _masked(desk, TextKind.ANSWER, words)
-    held.case.answer(held.task, revision, text.ref, fulfil_by, work.now)
-    return await _done(work, held, text)
+    held = await hold(work, desk, caller, task_id)
+    text = masked_text(desk, TextKind.ANSWER, words)
+    held.case.answer(held.task, revision, text.ref, fulfil_by, held.duty)
+    return await done(work, held, text)
 
 
 async def fulfil(
-    work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int, words: str | None
+    work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int, words: str | None, quantity: int | None
 ) -> TaskShown:
     """Say that what was promised has happened, or that an assistant's part is done."""
-    held = await _hold(work, desk, caller, task_id)
-    note = _text(desk, TextKind.NOTE, words)
-    held.case.fulfil(held.task, revision, note.ref if note else None, work.now)
-    return await _done(work, held, note)
+    held = await hold(work, desk, caller, task_id, with_loads=True)
+    note = note_of(desk, TextKind.NOTE, words)
+    held.case.fulfil(held.task, revision, note.ref if note else None, held.duty, quantity)
+    return await done(work, held, note)
 
 
-async def _hold(work: Work, desk: Desk, caller: Principal, task_id: UUID, *, with_loads: bool = False) -> Held:
+async def hold(work: Work, desk: Desk, caller: Principal, task_id: UUID, *, with_loads: bool = False) -> Held:
     """The task with its case, locked, for somebody who may act on it; raises where he may not."""
+    held = await find_held(work, desk, task_id, with_loads=with_loads)
+    if held is None:
+        raise NotFound
+    check_acts(held.task, caller)
+    return held
+
+
+async def find_held(work: Work, desk: Desk, task_id: UUID, *, with_loads: bool = False) -> Held | None:
+    """The task with its case, locked, whoever asks; the caller's right is still to be checked."""
     request_id = await store.find_request_of(work.connection, task_id)
     if request_id is None:
-        raise NotFound
+        return None
     case = (await store.lock_cases(work.connection, [request_id]))[request_id]
     task = next(task for task in case.tasks if task.id == task_id)
-    check_acts(task, caller)
     return Held(case, task, await desk.duty(work, with_loads=with_loads))
 
 
-async def _done(work: Work, held: Held, text: "Text | None" = None) -> TaskShown:
+async def done(work: Work, held: Held, text: "Text | None" = None) -> TaskShown:
     """Save and state; a text follows the fact that names it."""
     await _save(work, held.duty, [held.case])
     if text is not None:
-        _record(work, held.case, text)
-    return show(held.case, held.task, work.now)
+        record_text(work, held.case, text)
+    return show(held.case, held.task, work.now, held.duty)
 
 
 # What the desk and the resident do
 
 
 async def add_task(
-    work: Work, desk: Desk, caller: Principal, request_id: UUID, organisation: str, words: str | None
+    work: Work,
+    desk: Desk,
+    caller: Principal,
+    request_id: UUID,
+    organisation: str,
+    words: str | None,
+    required: bool,
+    quantity: int | None,
+    unit: str | None,
 ) -> TaskShown:
-    """Let one more organisation help; for those who work the queue."""
-    case = await _lock(work, caller, request_id)
-    if caller.kind not in DESK:
+    """Let one more organisation help; for those who work the queue, and for whoever leads."""
+    case = await lock_case(work, caller, request_id)
+    leads = case.lead is not None and caller.is_handler and caller.organisation == case.lead.organisation
+    if caller.kind not in DESK and not leads:
         raise Forbidden
     duty = await desk.duty(work, with_loads=True)
-    note = _text(desk, TextKind.NOTE, words)
-    task = case.add_assisting(organisation, note.ref if note else None, duty)
-    return await _done(work, Held(case, task, duty), note)
+    note = note_of(desk, TextKind.NOTE, words)
+    ref = note.ref if note else None
+    task = case.add_assisting(organisation, ref, duty, required=required, quantity=quantity, unit=unit)
+    return await done(work, Held(case, task, duty), note)
 
 
 async def nudge(work: Work, desk: Desk, caller: Principal, request_id: UUID) -> NudgeShown:
     """Urge whoever leads; for those who work the queue, and for the resident himself."""
-    case = await _lock(work, caller, request_id)
+    case = await lock_case(work, caller, request_id)
     if caller.kind not in DESK and caller.kind is not Kind.RESIDENT:
         raise Forbidden
     task, stage = case.nudge()
@@ -250,7 +274,7 @@ async def nudge(work: Work, desk: Desk, caller: Principal, request_id: UUID) -> 
     return NudgeShown(request_id=request_id, task_id=task.id, stage=stage, count=clock.nudges, due_at=clock.due_at)
 
 
-async def _lock(work: Work, caller: Principal, request_id: UUID) -> Case:
+async def lock_case(work: Work, caller: Principal, request_id: UUID) -> Case:
     """The case of a request that the caller may know of."""
     case = (await store.lock_cases(work.connection, [request_id])).get(request_id)
     if case is None or not may_read(caller, request_id, case.life.area, case.organisations):
@@ -261,16 +285,19 @@ async def _lock(work: Work, caller: Principal, request_id: UUID) -> Case:
 # What is read
 
 
-async def load_task(connection: Transaction, caller: Principal, task_id: UUID, now: datetime) -> TaskShown:
+async def load_task(connection: Transaction, desk: Desk, caller: Principal, task_id: UUID, now: datetime) -> TaskShown:
     """One task, for whom it is or was, and for oversight."""
     case = await store.find_case(connection, task_id)
     if case is None or not sees(case.tasks[0], caller):
         raise NotFound
-    return show(case, case.tasks[0], now)
+    shown = show(case, case.tasks[0], now, await desk.look(connection, now))
+    others = {by: len(await store.find_together(connection, task_id, by)) for by in Together}
+    return shown.model_copy(update={"open_together": others})
 
 
 async def list_tasks(
     connection: Transaction,
+    desk: Desk,
     caller: Principal,
     wanted: Wanted,
     now: datetime,
@@ -294,7 +321,44 @@ async def list_tasks(
     page = rows[:limit]
     last = page[-1] if len(rows) > limit else None
     place = Place(seen_at, last[0], last[1], last[2].tasks[0].id) if last else None
-    return [show(case, case.tasks[0], now) for _, _, case in page], place
+    duty = await desk.look(connection, now)
+    return [show(case, case.tasks[0], now, duty) for _, _, case in page], place
+
+
+async def explain_route(
+    connection: Transaction,
+    desk: Desk,
+    caller: Principal,
+    now: datetime,
+    category: Category,
+    area: str | None,
+    colour: Colour,
+    needs: tuple[str, ...],
+    deadline: datetime | None,
+) -> Explained:
+    """Where such a request goes now, and why; for oversight and handlers."""
+    check_oversees(caller)
+    duty = await desk.look(connection, now)
+    duty.loads = await store.count_loads(connection)
+    return explain(duty, category, area, colour, needs, deadline)
+
+
+async def first_routes(connection: Transaction, caller: Principal, since: datetime) -> FirstRoutes:
+    """How often the first organisation was the right one."""
+    check_oversees(caller)
+    right, of = await store.count_first_routes(connection, since)
+    low, high = wilson(right, of) if of else (None, None)
+    return FirstRoutes(since=since, share=right / of if of else None, n=right, of=of, low=low, high=high)
+
+
+async def list_backlog(
+    connection: Transaction, desk: Desk, caller: Principal, now: datetime, over: timedelta
+) -> list[Backlog]:
+    """What each organisation has before it."""
+    check_oversees(caller)
+    city = (await desk.look(connection, now)).city
+    rows = await store.count_backlog(connection, now - over)
+    return [backlog(name, (a, b, c, d), len(city.on_duty(name, 0, now)), over) for name, a, b, c, d in rows]
 
 
 # Texts
@@ -309,16 +373,17 @@ class Text:
     words: str
 
 
-def _masked(desk: Desk, kind: TextKind, words: str) -> Text:
+def masked_text(desk: Desk, kind: TextKind, words: str) -> Text:
     masked, text_id = mask(words), new_id()
     return Text(TextRef(text_id, text_hash(desk.salt, text_id, masked)), kind, masked)
 
 
-def _text(desk: Desk, kind: TextKind, words: str | None) -> Text | None:
-    return _masked(desk, kind, words) if words is not None else None
+def note_of(desk: Desk, kind: TextKind, words: str | None) -> Text | None:
+    """The same, where something was written."""
+    return masked_text(desk, kind, words) if words is not None else None
 
 
-def _record(work: Work, case: Case, text: Text) -> None:
+def record_text(work: Work, case: Case, text: Text) -> None:
     """The text goes its own way, behind the fact that names it."""
     fact = TextRecorded(
         text_id=text.ref.text_id,

@@ -7,11 +7,13 @@ facts of others take effect. The tasks are what dispatch itself has decided, a s
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
+from dispatch import playbooks
 from dispatch.city import OnDuty, Post
-from dispatch.clocks import Nudge, Pace, pace
-from dispatch.returns import check_return, route_after_return
+from dispatch.clocks import Nudge
+from dispatch.oversight import order
+from dispatch.pacing import help_by, move_clocks, pace_of
+from dispatch.playbooks import Planned
 from dispatch.routing import BACKSTOP, Duty, Route
 from dispatch.tasks import (
     AlreadyHasTask,
@@ -21,7 +23,9 @@ from dispatch.tasks import (
     Task,
     TaskHeldByAnother,
     TaskStatus,
+    TextRef,
     UnknownOrganisation,
+    said,
 )
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
@@ -32,24 +36,16 @@ from shared.contracts.vocabulary import (
     Decider,
     DisputeReason,
     Medium,
-    ReturnReason,
     Role,
     Stage,
     Status,
+    SupervisionCause,
 )
 from shared.problems import NotInThisState
 
 S = TaskStatus
 HIGHEST = len(Post) - 1
 BY_HAND = "by-hand"
-
-
-@dataclass(frozen=True, slots=True)
-class TextRef:
-    """Where a text is, and its salted hash."""
-
-    text_id: UUID
-    text_hash: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,13 +61,27 @@ class Case:
     deadline_known_at: datetime | None = None
     needs: tuple[str, ...] = ()
     tasks: list[Task] = field(default_factory=list)
+    playbook: str | None = None
+    planned: list[Planned] = field(default_factory=list)
+    """Steps of the playbook that are still to be opened."""
+    waits_for: list[str] = field(default_factory=list)
+    """The required tasks that the answer waits for, as it was last kept."""
+    household: str | None = None
+    building: str | None = None
+    """Keyed hashes: equal for one household, one building."""
     facts: list[Fact] = field(default_factory=list)
     """To be stated, in this order; not kept."""
 
     @classmethod
     def begin(cls, event: Event[r.RequestReceived]) -> "Case":
         """The case of a request that was just received; it has no task before it is triaged."""
-        return cls(life=begin(event), began_at=event.fact.received_at)
+        fact = event.fact
+        return cls(
+            life=begin(event),
+            began_at=fact.received_at,
+            household=fact.household_hash,
+            building=fact.building_hash,
+        )
 
     @property
     def lead(self) -> Task | None:
@@ -106,10 +116,21 @@ class Case:
         self.deadline, self.deadline_known_at = fact.deadline, duty.now
         route = duty.route(fact.category, self.life.area, fact.colour)
         lead = self._add(Role.LEAD, route, duty)
+        playbook = duty.playbook(fact.category, fact.needs, fact.deadline)
+        if playbook is not None:
+            playbooks.begin(self, lead, playbook, duty)
+        covered = {step.need for step in playbook.steps} if playbook else set()
         for need in dict.fromkeys(fact.needs):
-            self._add_need(need, lead, duty)
+            if need not in covered:
+                self._add_need(need, lead, duty)
 
-    def _add(self, role: Role, route: Route, duty: Duty, note: TextRef | None = None) -> Task:
+    def open_step(self, step: Planned, happens_at: datetime | None, duty: Duty) -> None:
+        """A step's turn has come; it is arranged for the time that the one before it gave."""
+        extra: dict[str, Any] = {"step": step.id, "required": step.required, "happens_at": happens_at}
+        extra |= {"asked": step.quantity, "unit": step.unit}
+        self._add(Role.ASSISTING, Route(step.organisation, step.rule), duty, **extra)
+
+    def _add(self, role: Role, route: Route, duty: Duty, note: TextRef | None = None, **extra: Any) -> Task:
         task = Task(
             id=duty.new_id(),
             role=role,
@@ -118,6 +139,7 @@ class Case:
             created_at=duty.now,
             changed_at=duty.now,
             organisations=[route.organisation],
+            **extra,
         )
         self.tasks.append(task)
         self.assign(task, duty, note=note)
@@ -145,44 +167,11 @@ class Case:
             if deadline != self.deadline:
                 self.deadline, self.deadline_known_at = deadline, duty.now
             self.colour = colour
-            self._move_clocks(before, duty)
+            move_clocks(self, before, duty)
         for need in fact.needs:
             if need not in self.needs:
                 self._add_need(need, lead, duty)
         self.needs = tuple(dict.fromkeys((*self.needs, *fact.needs)))
-
-    def _move_clocks(self, before: Colour, duty: Duty) -> None:
-        """Give every running clock its new due moment; of a request that was raised, only to an earlier one."""
-        new = self._pace(duty)
-        raised = self.colour.rank > before.rank
-        for task in self.tasks:
-            for stage, clock in task.running():
-                due = self._due(task, stage, new, duty.now)
-                if due is None:
-                    continue
-                if stage is Stage.ACCEPTED and due < clock.due_at:
-                    due = min(clock.due_at, max(due, duty.now + new.accepted))
-                clock.move(min(due, clock.due_at) if raised else due, duty.now)
-
-    def _due(self, task: Task, stage: Stage, new: Pace, now: datetime) -> datetime | None:
-        """When a stage is due at this pace; None where it does not depend on the pace."""
-        match stage:
-            case Stage.ASSIGNED:
-                return self.began_at + new.assigned
-            case Stage.ACCEPTED:
-                return task.assigned_at + new.accepted if task.assigned_at else None
-            case Stage.CONTACTED:
-                return task.first_assigned_at + new.contacted if task.first_assigned_at else None
-            case Stage.ANSWERED:
-                return self.began_at + new.answered
-            case _:
-                return self._help_by(new, now) if task.role is Role.ASSISTING else None
-
-    def _help_by(self, new: Pace, now: datetime) -> datetime:
-        """When an assistant must have done his part: by the deadline, where one is to come."""
-        if self.deadline is not None and self.deadline > now:
-            return self.deadline
-        return self.began_at + new.answered
 
     def _reopen(self, fact: r.RequestDisputed, duty: Duty) -> None:
         """The answer does not stand: to whom is on duty now, one level higher, the same clocks again."""
@@ -195,12 +184,15 @@ class Case:
         self.began_at, self.deadline_known_at = self.life.changed_at, duty.now
         lead.stop(duty.now)
         lead.clocks.pop(Stage.FULFILLED, None)
-        lead.first_assigned_at, lead.tried = None, []
+        lead.first_assigned_at, lead.tried, lead.extended_to, lead.interim_at = None, [], None, None
         level = min(lead.level + 1, HIGHEST)
-        self.state(r.TaskEscalated, lead, stage=Stage.FULFILLED if missed else Stage.ANSWERED, level=level)
+        stage = Stage.FULFILLED if missed else Stage.ANSWERED
+        self.state(r.TaskEscalated, lead, stage=stage, level=level)
         self.assign(lead, duty, level)
+        order(self, lead, stage, SupervisionCause.REOPENED, duty)
 
     def _cancel_open(self, now: datetime) -> None:
+        self.planned.clear()
         for task in self.tasks:
             if task.is_open:
                 task.status = S.CANCELLED
@@ -209,13 +201,6 @@ class Case:
                 self.state(r.TaskCancelled, task)
 
     # Whose it is
-
-    def _pace(self, duty: Duty) -> Pace:
-        """How long each stage may take; a deadline counts as it stood when it became known."""
-        category = (self.life.category,) if self.life.category else ()
-        lead = duty.clocks.lead((*self.needs, *category))
-        known_at = self.deadline_known_at or duty.now
-        return pace(duty.clocks, self.colour, self.began_at, self.deadline, lead, known_at)
 
     def assign(self, task: Task, duty: Duty, level: int = 0, note: TextRef | None = None) -> None:
         """Give the task to somebody on duty, from this level upwards; where nobody is, it waits."""
@@ -227,22 +212,30 @@ class Case:
 
     def _wait(self, task: Task, duty: Duty, level: int) -> None:
         if task.status is not S.WAITING or Stage.ASSIGNED not in task.clocks:
-            task.start(Stage.ASSIGNED, self.began_at, self.began_at + self._pace(duty).assigned, duty.now)
+            due = self.began_at + pace_of(self, duty).assigned
+            task.start(Stage.ASSIGNED, self.began_at, due, duty.now, duty.policy_version)
             task.stop(duty.now, Stage.ACCEPTED)
             task.change(duty.now)
         task.status, task.liaison, task.level = S.WAITING, None, level
 
-    def give(self, task: Task, chosen: OnDuty, duty: Duty, note: TextRef | None = None) -> None:
-        """Give the task to this person: the accept clock begins, and with the first assignment the others."""
-        now, new = duty.now, self._pace(duty)
+    def give(
+        self, task: Task, chosen: OnDuty, duty: Duty, note: TextRef | None = None, latest: datetime | None = None
+    ) -> None:
+        """Give the task to this person: the accept clock begins, and with the first assignment the others.
+
+        `latest` is when it must be accepted at the latest, where that was due before.
+        """
+        now, new = duty.now, pace_of(self, duty)
+        accept_by = now + new.accepted if latest is None else max(now, min(latest, now + new.accepted))
         if chosen.organisation != task.organisation:
             task.rule = BACKSTOP
         task.organisation, task.liaison, task.level = chosen.organisation, chosen.liaison, chosen.level
         if chosen.organisation not in task.organisations:
             task.organisations.append(chosen.organisation)
         task.status, task.assigned_at, task.attempt = S.ASSIGNED, now, task.attempt + 1
+        task.duty_ends_at = duty.city.duty_ends(chosen.liaison, now)
         task.stop(now, Stage.ASSIGNED)
-        task.start(Stage.ACCEPTED, now, now + new.accepted, now)
+        task.start(Stage.ACCEPTED, now, accept_by, now, duty.policy_version)
         if task.first_assigned_at is None:
             task.first_assigned_at = now
             self.start_work(task, duty, now)
@@ -259,45 +252,31 @@ class Case:
             contact_by=task.due(Stage.CONTACTED) if is_lead else None,
             answer_by=task.due(Stage.ANSWERED) if is_lead else None,
             policy_version=duty.policy_version,
-            **_note(note),
+            **said(note),
         )
 
     def start_work(self, task: Task, duty: Duty, now: datetime) -> None:
         """The clocks that run from the first assignment on, whoever accepts."""
-        new = self._pace(duty)
+        new, version = pace_of(self, duty), duty.policy_version
         if task.role is Role.LEAD:
-            task.start(Stage.CONTACTED, now, now + new.contacted, now)
-            task.start(Stage.ANSWERED, self.began_at, self.began_at + new.answered, now)
+            task.start(Stage.CONTACTED, now, now + new.contacted, now, version)
+            task.start(Stage.ANSWERED, self.began_at, self.began_at + new.answered, now, version)
         else:
-            task.start(Stage.FULFILLED, now, max(self._help_by(new, now), now + new.accepted), now)
+            task.start(Stage.FULFILLED, now, max(help_by(self, task, new, now), now + new.accepted), now, version)
 
     # What the handlers do
 
-    def accept(self, task: Task, actor: OnDuty, revision: int, now: datetime) -> None:
+    def accept(self, task: Task, actor: OnDuty, revision: int, duty: Duty) -> None:
         """The task is signed for; it binds the person."""
         if task.status is S.ACCEPTED and revision == task.revision and actor.liaison != task.liaison:
             raise TaskHeldByAnother(organisation=task.organisation, liaison=task.liaison)
         task.check(revision, S.ASSIGNED)
+        now = duty.now
         task.status, task.liaison, task.level = S.ACCEPTED, actor.liaison, max(task.level, actor.level)
+        task.duty_ends_at = duty.city.duty_ends(actor.liaison, now)
         task.stop(now, Stage.ACCEPTED)
         task.change(now)
         self.state(r.TaskAccepted, task, liaison=actor.liaison)
-
-    def give_back(
-        self, task: Task, revision: int, reason: ReturnReason, belongs_to: str | None, note: TextRef | None, duty: Duty
-    ) -> None:
-        """The organisation returns the task; within the limits it goes to whom it belongs, else a person decides."""
-        task.check(revision, S.ASSIGNED, S.ACCEPTED)
-        check_return(task, reason, belongs_to, duty)
-        self.state(r.TaskReturned, task, reason=reason, belongs_to=belongs_to, **_note(note))
-        task.returned_by.append(task.organisation)
-        task.tried = []
-        task.stop(duty.now, Stage.ACCEPTED)
-        route = route_after_return(task, reason, belongs_to, self.life, self.colour, duty)
-        task.organisation, task.rule, task.level = route.organisation, route.rule, 0
-        if task.organisation not in task.organisations:
-            task.organisations.append(task.organisation)
-        self.assign(task, duty)
 
     def contact(self, task: Task, revision: int, medium: Medium, now: datetime) -> None:
         """A human spoke with the resident: that counts for the whole case, whoever it was."""
@@ -316,37 +295,52 @@ class Case:
     def _check_at_work(self, task: Task, revision: int) -> None:
         task.check(revision, S.ACCEPTED, *((S.ANSWERED,) if task.owes_fulfilment else ()))
 
-    def answer(self, task: Task, revision: int, text: TextRef, fulfil_by: datetime | None, now: datetime) -> None:
+    def answer(self, task: Task, revision: int, text: TextRef, fulfil_by: datetime | None, duty: Duty) -> None:
         """The lead says what was done; with `fulfil_by`, what will have been done by then."""
         if task.role is not Role.LEAD:
             raise NotTheLead
         task.check(revision, S.ACCEPTED)
+        now = duty.now
         if fulfil_by is not None and fulfil_by <= now:
             raise FulfilmentInThePast
+        playbooks.check_may_answer(self)
         task.status = S.ANSWERED
         task.stop(now)
         if fulfil_by is not None:
-            task.start(Stage.FULFILLED, now, fulfil_by, now)
+            task.start(Stage.FULFILLED, now, fulfil_by, now, duty.policy_version)
         task.change(now)
         self.state(r.RequestAnswered, task, text_id=text.text_id, text_hash=text.text_hash, fulfil_by=fulfil_by)
 
-    def fulfil(self, task: Task, revision: int, note: TextRef | None, now: datetime) -> None:
-        """What was promised has happened; or an assistant's part is done."""
+    def fulfil(self, task: Task, revision: int, note: TextRef | None, duty: Duty, quantity: int | None = None) -> None:
+        """What was promised has happened; or an assistant's part is done, or a `quantity` of it."""
+        now = duty.now
         if task.role is Role.LEAD:
             task.check(revision, S.ANSWERED)
             if not task.owes_fulfilment:
                 raise NothingOwed
         else:
             task.check(revision, S.ACCEPTED)
-        task.status = S.FULFILLED
-        task.stop(now)
+        task_is_done = playbooks.deliver(self, task, quantity)
         task.change(now)
-        self.state(r.TaskFulfilled, task, **_note(note))
+        if task_is_done:
+            task.status = S.FULFILLED
+            task.stop(now)
+            self.state(r.TaskFulfilled, task, **said(note))
+            playbooks.go_on(self, duty)
 
     # What the desk and the resident do
 
-    def add_assisting(self, organisation: str, note: TextRef | None, duty: Duty) -> Task:
-        """One more organisation helps."""
+    def add_assisting(
+        self,
+        organisation: str,
+        note: TextRef | None,
+        duty: Duty,
+        *,
+        required: bool = False,
+        quantity: int | None = None,
+        unit: str | None = None,
+    ) -> Task:
+        """One more organisation helps; with how much of what, and whether the answer waits for it."""
         lead = self.lead
         if lead is None or not lead.is_open:
             raise NotInThisState(state=self.status.value)
@@ -354,7 +348,8 @@ class Case:
             raise UnknownOrganisation
         if at_work := self._open_task_of(organisation):
             raise AlreadyHasTask(task_id=str(at_work.id))
-        return self._add(Role.ASSISTING, Route(organisation, BY_HAND), duty, note)
+        extra: dict[str, Any] = {"required": required, "asked": quantity, "unit": unit}
+        return self._add(Role.ASSISTING, Route(organisation, BY_HAND), duty, note, **extra)
 
     def nudge(self) -> tuple[Task, Stage]:
         """A person urges the holder of the lead: counted with the nudges of the stage that is due first."""
@@ -391,7 +386,3 @@ class Case:
         """Note a fact about a task, to be stated."""
         fields = {"task_id": task.id, "role": task.role, "organisation": task.organisation, **values}
         self.facts.append(kind.model_validate(fields))
-
-
-def _note(note: TextRef | None) -> dict[str, Any]:
-    return {"text_id": note.text_id, "text_hash": note.text_hash} if note else {}

@@ -9,12 +9,15 @@ from typing import Any
 
 from dispatch.model import HIGHEST, Case
 from dispatch.routing import Duty
-from dispatch.tasks import Task, TaskStatus
+from dispatch.tasks import Supervision, Task, TaskStatus
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event
-from shared.contracts.vocabulary import Role, Stage
+from shared.contracts.vocabulary import Role, Stage, SupervisionCause, TransferCause
 
 S = TaskStatus
+UNCHANGING = (r.TaskReminded, r.TaskNudged, r.TaskEscalated, w.TaskDelivered, w.DelayPublicised)
+"""Facts after which nobody has to read the task again before he acts."""
 
 
 def recall(case: Case, event: Event[Any], duty: Duty) -> None:
@@ -23,7 +26,7 @@ def recall(case: Case, event: Event[Any], duty: Duty) -> None:
     task = _task_of(case, fact, duty)
     if make_good := MAKES_GOOD.get(type(fact)):
         make_good(case, task, event, duty)
-    if not isinstance(fact, r.TaskReminded | r.TaskNudged | r.TaskEscalated):
+    if not isinstance(fact, UNCHANGING):
         task.changed_at = event.time
         task.revision += 1
 
@@ -62,14 +65,23 @@ def _assigned(case: Case, task: Task, event: Event[r.TaskAssigned], duty: Duty) 
         task.organisations.append(fact.organisation)
     task.status, task.assigned_at, task.attempt = S.ASSIGNED, at, fact.attempt
     task.stop(at, Stage.ASSIGNED)
-    task.start(Stage.ACCEPTED, at, fact.accept_by, at)
+    task.start(Stage.ACCEPTED, at, fact.accept_by, at, fact.policy_version)
+    task.duty_ends_at = duty.city.duty_ends(fact.liaison, at)
+    _as_planned(case, task)
     if task.first_assigned_at is None:
         task.first_assigned_at = at
         case.start_work(task, duty, at)
         if fact.contact_by is not None:
-            task.start(Stage.CONTACTED, at, fact.contact_by, at)
+            task.start(Stage.CONTACTED, at, fact.contact_by, at, fact.policy_version)
         if fact.answer_by is not None:
-            task.start(Stage.ANSWERED, case.began_at, fact.answer_by, at)
+            task.start(Stage.ANSWERED, case.began_at, fact.answer_by, at, fact.policy_version)
+
+
+def _as_planned(case: Case, task: Task) -> None:
+    """A task that its playbook had planned is that step, and is planned no more."""
+    for step in [step for step in case.planned if step.rule == task.rule]:
+        task.step, task.required, task.asked, task.unit = step.id, step.required, step.quantity, step.unit
+        case.planned.remove(step)
 
 
 def _accepted(_case: Case, task: Task, event: Event[r.TaskAccepted], duty: Duty) -> None:
@@ -94,11 +106,11 @@ def _contacted(case: Case, _task: Task, event: Event[r.ResidentContacted], _duty
         each.stop(event.time, Stage.CONTACTED)
 
 
-def _answered(_case: Case, task: Task, event: Event[r.RequestAnswered], _duty: Duty) -> None:
+def _answered(_case: Case, task: Task, event: Event[r.RequestAnswered], duty: Duty) -> None:
     task.status = S.ANSWERED
     task.stop(event.time)
     if event.fact.fulfil_by is not None:
-        task.start(Stage.FULFILLED, event.time, event.fact.fulfil_by, event.time)
+        task.start(Stage.FULFILLED, event.time, event.fact.fulfil_by, event.time, duty.policy_version)
 
 
 def _ended(_case: Case, task: Task, event: Event[Any], _duty: Duty) -> None:
@@ -125,6 +137,54 @@ def _escalated(_case: Case, task: Task, event: Event[r.TaskEscalated], _duty: Du
             task.level, task.first_assigned_at = min(event.fact.level, HIGHEST), None
 
 
+def _confirmed(_case: Case, task: Task, event: Event[w.TaskConfirmed], _duty: Duty) -> None:
+    task.confirmed_at, task.happens_at = event.time, event.fact.happens_at or task.happens_at
+
+
+def _delivered(_case: Case, task: Task, event: Event[w.TaskDelivered], _duty: Duty) -> None:
+    task.asked, task.delivered, task.unit = event.fact.asked, event.fact.delivered, event.fact.unit
+
+
+def _transferred(_case: Case, task: Task, event: Event[w.TaskTransferred], _duty: Duty) -> None:
+    task.transfers += event.fact.cause is TransferCause.BY_HAND
+
+
+def _interim(_case: Case, task: Task, event: Event[w.RequestInterimAnswered], _duty: Duty) -> None:
+    task.interim_at = event.time
+
+
+def _extended(_case: Case, task: Task, event: Event[w.TaskExtended], _duty: Duty) -> None:
+    task.extended_to = event.fact.due_at
+    if clock := task.clocks.get(event.fact.stage):
+        clock.move(event.fact.due_at, event.time)
+
+
+def _arbitrated(_case: Case, task: Task, event: Event[w.TaskArbitrated], _duty: Duty) -> None:
+    task.arbitrated, task.needs_person, task.tried = True, False, []
+    task.stop(event.time, Stage.ARBITRATED, Stage.ACCEPTED)
+
+
+def _supervised(_case: Case, task: Task, event: Event[w.TaskSupervised], _duty: Duty) -> None:
+    fact, at = event.fact, event.time
+    task.supervision = Supervision(
+        leader=fact.leader, cause=fact.cause, stage=fact.stage, ordered_at=at, answer_by=fact.answer_by
+    )
+    task.start(Stage.SUPERVISED, at, fact.answer_by, at, fact.policy_version)
+    if (clock := task.clocks.get(fact.stage)) and fact.cause is SupervisionCause.OVERDUE:
+        clock.supervised = True
+
+
+def _order_answered(_case: Case, task: Task, event: Event[w.SupervisionAnswered], _duty: Duty) -> None:
+    if task.supervision is not None:
+        task.supervision.answered_at = event.time
+    task.stop(event.time, Stage.SUPERVISED)
+
+
+def _publicised(_case: Case, task: Task, event: Event[w.DelayPublicised], _duty: Duty) -> None:
+    if clock := task.clocks.get(event.fact.stage):
+        clock.publicised = True
+
+
 MAKES_GOOD: dict[type[r.TaskFact], Callable[[Case, Task, Event[Any], Duty], None]] = {
     r.TaskAssigned: _assigned,
     r.TaskAccepted: _accepted,
@@ -137,6 +197,15 @@ MAKES_GOOD: dict[type[r.TaskFact], Callable[[Case, Task, Event[Any], Duty], None
     r.TaskReminded: _reminded,
     r.TaskNudged: _nudged,
     r.TaskEscalated: _escalated,
+    w.TaskConfirmed: _confirmed,
+    w.TaskDelivered: _delivered,
+    w.TaskTransferred: _transferred,
+    w.RequestInterimAnswered: _interim,
+    w.TaskExtended: _extended,
+    w.TaskArbitrated: _arbitrated,
+    w.TaskSupervised: _supervised,
+    w.SupervisionAnswered: _order_answered,
+    w.DelayPublicised: _publicised,
 }
 RECALLS: tuple[type[r.TaskFact], ...] = (*MAKES_GOOD, r.TaskProgressed)
 """All that dispatch states about tasks."""

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from dispatch.city import AreaId, City, Entry, Id, OnDuty, Post, lies_in
 from dispatch.clocks import ClockPolicy
+from dispatch.playbooks import Playbook
 from shared.contracts.vocabulary import Category, Colour
 
 BACKSTOP = "backstop"
@@ -60,6 +61,8 @@ class RoutingPolicy(Entry):
     rules: tuple[Rule, ...]
     backstop: Id
     needs: dict[str, Need] = Field(default_factory=dict)
+    playbooks: tuple[Playbook, ...] = ()
+    """The first that fits is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,10 @@ class Duty:
         found = self._least_loaded(self.city.nearest_giving(need, area))
         return Route(found, rule) if found else Route(self.routing.backstop, BACKSTOP)
 
+    def playbook(self, category: str, needs: tuple[str, ...], deadline: datetime | None) -> Playbook | None:
+        """What such a request takes; None where the city has no playbook for it."""
+        return next((book for book in self.routing.playbooks if book.fits(category, needs, deadline)), None)
+
     def choose(self, organisation: str, level: int = 0, tried: Collection[str] = ()) -> OnDuty | None:
         """Who takes a task: of this level or the next that has somebody on duty, else the backstop's.
 
@@ -128,6 +135,16 @@ class Duty:
         if organisation == self.routing.backstop:
             return None
         return self.choose(self.routing.backstop, 0, tried)
+
+    def leader(self, organisation: str) -> str:
+        """Who answers for an organisation: its supervisor, else the backstop's; where none is named, itself."""
+        for name in (organisation, self.routing.backstop):
+            known = self.city.organisations.get(name)
+            if known is not None and known.supervisor is not None:
+                return known.supervisor
+            if there := self.city.on_duty(name, len(Post) - 1, self.now):
+                return there[0]
+        return organisation
 
     def _least_loaded(self, equals: Collection[str]) -> str | None:
         return min(equals, key=lambda name: (self.loads[name], name), default=None)

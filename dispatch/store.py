@@ -15,13 +15,14 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from dispatch.model import Case
-from dispatch.tasks import Task
+from dispatch.tasks import Task, Together
 from shared.contracts.vocabulary import Colour
 from shared.database import Transaction, new_metadata
 from shared.rows import JsonText, among, by_column, upsert_given
 
 metadata = new_metadata()
 At = sa.DateTime(timezone=True)
+ANSWERED = ("answered", "fulfilled")
 URGENCY = {Colour.RED: 0, Colour.YELLOW: 1, Colour.GREEN: 2}
 
 cases = sa.Table(
@@ -29,7 +30,11 @@ cases = sa.Table(
     metadata,
     sa.Column("request_id", sa.Uuid(), primary_key=True),
     sa.Column("document", JsonText, nullable=False),
+    sa.Column("household", sa.Text),
+    sa.Column("building", sa.Text),
 )
+for _hash in (cases.c.household, cases.c.building):
+    sa.Index(f"ix_cases_{_hash.name}", _hash, postgresql_where=sa.text(f"{_hash.name} is not null"))
 tasks = sa.Table(
     "tasks",
     metadata,
@@ -46,6 +51,7 @@ tasks = sa.Table(
     sa.Column("changed_at", At, nullable=False),
     sa.Column("organisations", ARRAY(sa.Text), nullable=False),
     sa.Column("document", JsonText, nullable=False),
+    sa.Column("created_at", At, nullable=False),
 )
 _OPEN, _OVER = sa.text("is_open"), sa.text("not is_open")
 sa.Index("ix_tasks_open", tasks.c.urgency, tasks.c.due_at, tasks.c.id, postgresql_where=_OPEN)
@@ -122,13 +128,18 @@ async def save_cases(connection: Transaction, changed: Sequence[Case]) -> None:
     if not changed:
         return
     rows = [
-        {"request_id": c.life.request_id, "document": _CASE.dump_json(c, exclude=NOT_KEPT).decode()}
+        {
+            "request_id": c.life.request_id,
+            "document": _CASE.dump_json(c, exclude=NOT_KEPT).decode(),
+            "household": c.household,
+            "building": c.building,
+        }
         for c in sorted(changed, key=lambda c: c.life.request_id)
     ]
     await connection.execute(SAVE_CASES, by_column(cases.c.keys(), rows))
 
 
-SAVE_TASKS = upsert_given(tasks, *tasks.c.keys(), key=("id",), keep=("request_id", "position"))
+SAVE_TASKS = upsert_given(tasks, *tasks.c.keys(), key=("id",), keep=("request_id", "position", "created_at"))
 
 
 async def save_tasks(connection: Transaction, changed: Sequence[Case]) -> None:
@@ -155,6 +166,7 @@ def _task_row(case: Case, position: int, task: Task) -> dict[str, Any]:
         "changed_at": task.changed_at,
         "organisations": task.organisations,
         "document": _TASK.dump_json(task).decode(),
+        "created_at": task.created_at,
     }
 
 
@@ -171,6 +183,48 @@ async def count_loads(connection: Transaction) -> Counter[str]:
         if liaison is not None:
             loads[liaison] += n
     return loads
+
+
+MOST_TOGETHER = 200  # of one building, at a time
+
+
+async def find_together(connection: Transaction, task_id: UUID, by: Together) -> list[tuple[UUID, UUID, int]]:
+    """Other open leads of the same organisation for the same household or building: request, task, revision."""
+    own, its_case = tasks.alias(), cases.alias()
+    others = (
+        sa.select(tasks.c.request_id, tasks.c.id, tasks.c.document)
+        .select_from(own)
+        .join(its_case, its_case.c.request_id == own.c.request_id)
+        .join(cases, cases.c[by.value] == its_case.c[by.value])
+        .join(tasks, tasks.c.request_id == cases.c.request_id)
+        .where(own.c.id == task_id, tasks.c.id != task_id, tasks.c.organisation == own.c.organisation)
+        .where(tasks.c.position == 0, tasks.c.is_open)
+        .order_by(tasks.c.request_id)
+        .limit(MOST_TOGETHER)
+    )
+    rows = await connection.execute(others)
+    return [(row.request_id, row.id, _TASK.validate_json(row.document).revision) for row in rows]
+
+
+async def count_first_routes(connection: Transaction, since: datetime) -> tuple[int, int]:
+    """Of the leads answered since then: how many the first organisation answered, and how many there are."""
+    right = tasks.c.organisations[1] == tasks.c.organisation
+    over = (~tasks.c.is_open, tasks.c.changed_at >= since, tasks.c.position == 0, tasks.c.status.in_(ANSWERED))
+    row = (await connection.execute(sa.select(sa.func.count().filter(right), sa.func.count()).where(*over))).one()
+    return row[0], row[1]
+
+
+async def count_backlog(connection: Transaction, since: datetime) -> list[tuple[str, int, int, int, int]]:
+    """By organisation, of leads: open, open and red, come since then, answered since then."""
+    answered = sa.and_(tasks.c.changed_at >= since, tasks.c.status.in_(ANSWERED))
+    counts = (tasks.c.is_open, sa.and_(tasks.c.is_open, tasks.c.urgency == 0), tasks.c.created_at >= since, answered)
+    rows = await connection.execute(
+        sa.select(tasks.c.organisation, *(sa.func.count().filter(count) for count in counts))
+        .where(tasks.c.position == 0, sa.or_(tasks.c.is_open, tasks.c.changed_at >= since))
+        .group_by(tasks.c.organisation)
+        .order_by(tasks.c.organisation)
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
 
 async def list_waiting(connection: Transaction) -> list[UUID]:
@@ -294,10 +348,6 @@ class EntryRow:
     changed_by: str
 
 
-def _entry(row: Any) -> EntryRow:
-    return EntryRow(**row)
-
-
 async def city_revision(connection: Transaction, *, lock: bool = False) -> int:
     """How often the directory was changed; with `lock`, nobody else changes it meanwhile."""
     query = sa.select(city.c.revision)
@@ -308,14 +358,14 @@ async def list_entries(connection: Transaction, *kinds: str) -> list[EntryRow]:
     """All entries of these kinds that are in force, by id."""
     query = sa.select(entries).where(entries.c.content.is_not(None)).order_by(entries.c.kind, entries.c.id)
     rows = await connection.execute(query.where(entries.c.kind.in_(kinds)) if kinds else query)
-    return [_entry(row) for row in rows.mappings()]
+    return [EntryRow(**row) for row in rows.mappings()]
 
 
 async def find_entry(connection: Transaction, kind: str, entry_id: str) -> EntryRow | None:
     """One entry, also a removed one."""
     rows = await connection.execute(sa.select(entries).where(entries.c.kind == kind, entries.c.id == entry_id))
     row = rows.mappings().first()
-    return _entry(row) if row else None
+    return EntryRow(**row) if row else None
 
 
 async def list_history(connection: Transaction, kind: str, entry_id: str) -> list[EntryRow]:
@@ -325,7 +375,7 @@ async def list_history(connection: Transaction, kind: str, entry_id: str) -> lis
         .where(entry_history.c.kind == kind, entry_history.c.id == entry_id)
         .order_by(entry_history.c.revision.desc())
     )
-    return [_entry(row) for row in rows.mappings()]
+    return [EntryRow(**row) for row in rows.mappings()]
 
 
 async def save_entries(

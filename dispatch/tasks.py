@@ -4,11 +4,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 from dispatch.clocks import Clock
-from shared.contracts.vocabulary import Role, Stage
+from shared.contracts.vocabulary import Role, Stage, SupervisionCause
 from shared.problems import NotInThisState, Problem, RevisionConflict
+
+
+@dataclass(frozen=True, slots=True)
+class TextRef:
+    """Where a text is, and its salted hash."""
+
+    text_id: UUID
+    text_hash: str
+
+
+def said(note: TextRef | None) -> dict[str, Any]:
+    """The fields by which a fact names a text."""
+    return {"text_id": note.text_id, "text_hash": note.text_hash} if note else {}
 
 
 class TaskStatus(StrEnum):
@@ -21,6 +35,13 @@ class TaskStatus(StrEnum):
     ANSWERED = "answered"
     FULFILLED = "fulfilled"
     CANCELLED = "cancelled"
+
+
+class Together(StrEnum):
+    """With which other requests something is done at once."""
+
+    HOUSEHOLD = "household"
+    BUILDING = "building"
 
 
 class TaskHeldByAnother(Problem):
@@ -79,6 +100,88 @@ class FulfilmentInThePast(Problem):
     title = "Fulfilment in the past"
 
 
+class RedNeverExtends(Problem):
+    """What is red gets no more time. Ask for help instead, or for a supervisor's word."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Red never extends"
+
+
+class ExtensionRefused(Problem):
+    """An answer gets more time once, asked for before it is due; `latest` says how late it may be."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Extension refused"
+
+
+class InterimAnswerMissing(Problem):
+    """A hard case gets more time only after an interim answer. Have one given first."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Interim answer missing"
+
+
+class EvidenceMissing(Problem):
+    """Say in `note` what shows it: who was asked, which rule, which place. A return without evidence is refused."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    title = "Evidence missing"
+
+
+class NotOnDuty(Problem):
+    """A task goes only to a colleague who is on duty now; `on_duty` names those who are."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Not on duty"
+
+
+class TransfersExhausted(Problem):
+    """This task was handed on as often as it may be. Handle it."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Transfers exhausted"
+
+
+class RequiredTasksOpen(Problem):
+    """The answer waits for help that is required; `tasks` names it. Have it confirmed, or waived by the desk."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Required tasks open"
+
+
+class HappensInThePast(Problem):
+    """`happens_at` is when it will happen. Give a time to come, or leave it out."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    title = "Happens in the past"
+
+
+class QuantityRefused(Problem):
+    """That is more than is still asked for; `open` says how much that is."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    title = "Quantity refused"
+
+
+class NoOrder(Problem):
+    """There is no supervision order on this task that waits for an answer."""
+
+    status = HTTPStatus.CONFLICT
+    title = "No order"
+
+
+@dataclass(slots=True, kw_only=True)
+class Supervision:
+    """A supervision order: who answers for it, why, by when."""
+
+    leader: str
+    cause: SupervisionCause
+    stage: Stage
+    ordered_at: datetime
+    answer_by: datetime
+    answered_at: datetime | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Task:
     """One organisation's part in a case: the lead answers, the others assist."""
@@ -106,6 +209,28 @@ class Task:
     returned_by: list[str] = field(default_factory=list)
     needs_person: bool = False
     """Returned as often as it may be: a person must decide whose it is."""
+    arbitrated: bool = False
+    """A person decided whose it is: it is not returned again."""
+    transfers: int = 0
+    """How often it was handed to a colleague by hand."""
+    duty_ends_at: datetime | None = None
+    """When the duty of its holder ends: then it is handed over."""
+    extended_to: datetime | None = None
+    interim_at: datetime | None = None
+    """The last interim answer."""
+    supervision: Supervision | None = None
+    confirmed_at: datetime | None = None
+    """When its organisation said that its part is arranged."""
+    happens_at: datetime | None = None
+    """For when it is, or is to be, arranged."""
+    step: str | None = None
+    """Its step in the case's playbook."""
+    required: bool = False
+    """Whether the lead's answer waits for it."""
+    asked: int | None = None
+    """How much was asked for, where it is a quantity."""
+    unit: str | None = None
+    delivered: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -130,11 +255,16 @@ class Task:
             return []
         return sorted(((s, c) for s, c in self.clocks.items() if c.is_running), key=lambda at: at[1].due_at)
 
-    def start(self, stage: Stage, started_at: datetime, due_at: datetime, now: datetime) -> None:
+    def start(self, stage: Stage, started_at: datetime, due_at: datetime, now: datetime, policy_version: str) -> None:
         """Start a stage's clock; the nudges it has had before stay counted."""
         before = self.clocks.get(stage)
         self.clocks[stage] = Clock(
-            started_at=started_at, due_at=due_at, watched_from=now, nudges=before.nudges if before else 0
+            started_at=started_at,
+            due_at=due_at,
+            watched_from=now,
+            nudges=before.nudges if before else 0,
+            is_order=stage is Stage.SUPERVISED,
+            policy_version=policy_version,
         )
 
     def stop(self, now: datetime, *stages: Stage) -> None:

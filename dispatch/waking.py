@@ -3,12 +3,15 @@
 from datetime import datetime, timedelta
 
 from dispatch.city import Post
-from dispatch.clocks import Escalation, Nudge, Reminder, Ring
+from dispatch.clocks import Escalation, Nudge, Order, Publication, Reminder, Ring
+from dispatch.concessions import HELD, hand_over
 from dispatch.model import Case
+from dispatch.oversight import order
 from dispatch.routing import Duty
 from dispatch.tasks import Task, TaskStatus
+from shared.contracts import casework as w
 from shared.contracts import requests as r
-from shared.contracts.vocabulary import Stage
+from shared.contracts.vocabulary import Stage, SupervisionCause
 
 BEYOND = len(Post)
 """The level of the backstop, seen from the organisation that a task came from."""
@@ -21,6 +24,7 @@ def wake(case: Case, duty: Duty) -> None:
     for task in case.tasks:
         if task.status is TaskStatus.WAITING:
             case.assign(task, duty, task.level)
+        hand_over(case, task, duty)
         for stage, clock in task.running():
             for ring in clock.ring(duty.clocks, case.colour, duty.now):
                 if _rung(case, task, stage, ring, clock.due_at, duty):
@@ -30,6 +34,7 @@ def wake(case: Case, duty: Duty) -> None:
 def next_moment(case: Case, duty: Duty) -> datetime | None:
     """When to wake next; None where nothing runs."""
     moments = [c.next_moment(duty.clocks, case.colour) for task in case.tasks for _, c in task.running()]
+    moments += [task.duty_ends_at for task in case.tasks if task.status in HELD]
     if any(task.status is TaskStatus.WAITING for task in case.tasks):
         moments.append(duty.now + RETRY)
     return min((moment for moment in moments if moment is not None), default=None)
@@ -42,6 +47,10 @@ def _rung(case: Case, task: Task, stage: Stage, ring: Ring, due_at: datetime, du
             case.state(r.TaskReminded, task, stage=stage, percent=percent, due_at=due_at)
         case Escalation():
             case.state(r.TaskEscalated, task, stage=stage, level=task.level + 1)
+        case Order():
+            order(case, task, stage, SupervisionCause.OVERDUE, duty)
+        case Publication():
+            case.state(w.DelayPublicised, task, stage=stage, due_at=due_at)
         case Nudge():
             case.nudged(task, stage, ring, due_at)
             return stage is Stage.ACCEPTED and _recall(case, task, duty)

@@ -101,9 +101,14 @@ def document() -> Document:
 
 
 def facts_of(topic: str) -> list[type[Fact]]:
-    """The topic's facts, in the order in which its module tells of them."""
-    module = sys.modules[next(fact.__module__ for fact in FACTS.values() if topic == fact.TOPIC)]
-    return [named for named in vars(module).values() if named in FACTS.values()]
+    """The topic's facts, in the order in which its modules tell of them."""
+    modules = dict.fromkeys(fact.__module__ for fact in FACTS.values() if topic == fact.TOPIC)
+    return [named for name in modules for named in vars(sys.modules[name]).values() if _is_of(named, name)]
+
+
+def _is_of(named: object, module: str) -> bool:
+    """Whether it is a fact that the module itself tells of."""
+    return named in FACTS.values() and getattr(named, "__module__", None) == module
 
 
 def _channel(topic: str) -> Document:

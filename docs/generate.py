@@ -144,11 +144,14 @@ def events_page() -> str:
         "",
     ]
     for topic in TOPICS:
-        module = next(sys.modules[fact.__module__] for fact in FACTS.values() if topic == fact.TOPIC)
+        modules = dict.fromkeys(fact.__module__ for fact in FACTS.values() if topic == fact.TOPIC)
         kept = " Compacted: the newest per key is kept." if topic in COMPACTED else ""
-        lines += [f"## `{topic}`", "", _paragraphs(module.__doc__) + kept, ""]
-        for fact in asyncapi.facts_of(topic):
-            lines += _event(fact)
+        lines += [f"## `{topic}`", ""]
+        for name in modules:
+            lines += [_paragraphs(sys.modules[name].__doc__) + kept, ""]
+            for fact in asyncapi.facts_of(topic):
+                if fact.__module__ == name:
+                    lines += _event(fact)
     return "\n".join(lines)
 
 

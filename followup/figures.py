@@ -27,16 +27,14 @@ Definitions, after DOMAIN, with what it leaves open:
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import sqrt
 from operator import add, sub
 from typing import NamedTuple
 
 from followup.model import Case
 from shared.contracts.vocabulary import Language, Outcome, RejectionReason, Status
+from shared.rates import wilson
 
 INVALID = frozenset({RejectionReason.NOT_A_REQUEST, RejectionReason.TEST, RejectionReason.ABUSE})
-Z = 1.959963984540054
-"""Two-sided 95 % of the normal distribution."""
 SATISFIED_FROM = 4
 
 
@@ -252,15 +250,6 @@ class Figures:
     response: Rate
     solved: Solved
     satisfaction: Satisfaction
-
-
-def wilson(n: int, of: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of n out of `of` > 0: 333 of 333 is 98.9 to 100 %."""
-    share, z2 = n / of, Z * Z
-    middle = share + z2 / (2 * of)
-    half = Z * sqrt(share * (1 - share) / of + z2 / (4 * of * of))
-    low, high = (middle - half) / (1 + z2 / of), (middle + half) / (1 + z2 / of)
-    return (0.0 if n == 0 else low), (1.0 if n == of else high)
 
 
 def rate(n: int, of: int) -> Rate:

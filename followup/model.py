@@ -11,6 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from followup.plan import Promises
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
 from shared.contracts.life import Life, applies
@@ -227,6 +228,10 @@ LEARNS: dict[type[Fact], Learn] = {
     r.TaskAccepted: _spoke,
     r.ResidentContacted: _contacted,
     r.TaskProgressed: _spoke,
+    w.TaskConfirmed: _spoke,
+    w.TaskDelivered: _spoke,
+    w.RequestInterimAnswered: _spoke,
+    w.SupervisionAnswered: _spoke,
     r.RequestAnswered: _answered,
     r.TaskFulfilled: _fulfilled,
     r.RequestRejected: _rejected,

@@ -1,22 +1,30 @@
 """`heed`: arguments in, text out. Run the system, follow its events, decide on what is parked, manage tokens."""
 
 import asyncio
+import dataclasses
 import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from time import perf_counter
+from typing import Any, cast
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import click
 import pydantic
 import uvloop
 
+from dispatch.capacity import find_enough, try_out
+from dispatch.chart import answer, assumptions, page, table
+from dispatch.clocks import ClockPolicy
+from dispatch.files import FileKind, parse
+from dispatch.scenario import SCENARIOS
 from services.client import Remote, tail_events
 from services.gateway.routes import GATEWAY
 from services.gateway.routes import SERVICES as INSIDE
 from services.triage_cli import apply_policy, triage
+from shared.contracts.vocabulary import Category, Colour
 from shared.settings import SettingMissing, Settings, required
 from shared.telemetry import configure_logs
 
@@ -236,6 +244,71 @@ def databases(folder: Path) -> None:
     run_to_end(make())
 
 
+@main.group()
+def route() -> None:
+    """Routing: whose a request is, and why."""
+
+
+@route.command()
+@click.option("--category", type=click.Choice(list(Category)), required=True)
+@click.option("--colour", type=click.Choice(list(Colour)), default=Colour.YELLOW, show_default=True)
+@click.option("--area", help="Id of the area, pinghu/dushangang/huxiao/06.")
+@click.option(
+    "--need", multiple=True, help="What it needs beside its lead, such as transport; may stand several times."
+)
+@click.option("--deadline", help="By when help is needed (RFC 3339).")
+def explain(category: str, colour: str, area: str | None, need: tuple[str, ...], deadline: str | None) -> None:
+    """Say where such a request would go now, to whom there, and why: every rule that was looked at."""
+    asked = {"category": category, "colour": colour, "area": area, "need": list(need), "deadline": deadline}
+    wanted = urlencode({name: value for name, value in asked.items() if value}, doseq=True)
+    found = Remote.from_environment().get(f"/v1/routing?{wanted}")
+    for looked in found["trail"]:
+        click.echo(f"{'=>' if looked['decides'] else '  '} {looked['rule']}: {looked['reason']}")
+    click.echo(f"leads:   {found['organisation']}, given to {found['liaison'] or 'nobody yet'} of {found['given_to']}")
+    for helper in found["helpers"]:
+        after = f", after {', '.join(helper['after'])}" if helper["after"] else ""
+        click.echo(f"assists: {helper['organisation']} ({helper['rule']}{after})")
+    click.echo(f"policy:  {found['policy_version']}")
+
+
+@main.command()
+@click.option("--scenario", "name", type=click.Choice(sorted(SCENARIOS)), default="lockdown", show_default=True)
+@click.option("--load", type=click.FloatRange(0.01, 100), default=1.0, show_default=True, help="Times the requests.")
+@click.option("--liaisons", type=click.IntRange(1, 2000), help="On duty at any moment, to begin with.")
+@click.option("--silent", type=click.FloatRange(0, 1), help="The share of liaisons who never act.")
+@click.option(
+    "--wanted", type=click.FloatRange(0.01, 1), default=0.95, show_default=True, help="Share answered in time."
+)
+@click.option("--once", is_flag=True, help="Only this one run; do not look for how many would be enough.")
+@click.option("--clocks", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The city's clocks.yaml.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with charts.")
+@click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="Refine no longer than this.")
+def simulate(name: str, load: float, wanted: float, once: bool, html: Path | None, seconds: int, **more: Any) -> None:
+    """Try a city on a virtual clock, with the real model: how many liaisons does a load take, where does it break?"""
+    given = {field: more[field] for field in ("liaisons", "silent") if more[field] is not None}
+    scenario = dataclasses.replace(SCENARIOS[name].at_load(load), **given)
+    file = more["clocks"] or read_settings().city_dir / "clocks.yaml"
+    clocks = cast("ClockPolicy", parse(FileKind.CLOCKS, file.read_text(encoding="utf-8")))
+    began = perf_counter()
+    found = (
+        iter([try_out(scenario, clocks)])
+        if once
+        else find_enough(scenario, clocks, wanted, lambda: perf_counter() - began < seconds)
+    )
+    rows = []
+    for row in found:
+        rows.append(row)
+        click.echo(f"{row.liaisons} liaisons: {row.on_time_share:.1%} in time", err=True)
+    rows.sort(key=lambda row: row.liaisons)
+    said = answer(rows, wanted)
+    click.echo(f"{table(rows)}\n\n{said}")
+    if html is not None:
+        html.write_text(
+            page(f"Heed: {name}, {load:g} times the load", said, rows, assumptions(scenario)), encoding="utf-8"
+        )
+        click.echo(f"Charts: {html}")
+
+
 @main.command()
 @click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
 @click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
@@ -258,11 +331,16 @@ def cluster(port: int | None, var: Path | None, brokers: str, replicas: int) -> 
 @main.command()
 @click.option("--brokers", type=click.Choice(["1", "3"]), default="1", help="How many brokers.")
 @click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
-def kafka(brokers: str, var: Path | None) -> None:
+@click.option("--fetch", is_flag=True, help="Only fetch its jars, by Maven.")
+def kafka(brokers: str, var: Path | None, fetch: bool) -> None:
     """Run Kafka alone on this machine, until Ctrl-C."""
     from services.cluster import run as of_cluster  # noqa: PLC0415 no other command needs it
+    from services.cluster.kafka import fetch_jars  # noqa: PLC0415
 
     settings = read_settings(var=var)
+    if fetch:
+        run_to_end(fetch_jars())
+        return
 
     async def ready(url: str) -> None:
         click.echo(f"Kafka answers. HEED_BUS={url}")

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.contracts import Event, Fact
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.life import TRANSITIONS, Life, applies, begin, fold
 from shared.contracts.vocabulary import Addressee, Language, Role
@@ -102,11 +103,14 @@ def to_resident(before: Case, fact: Fact) -> Draft | None:
             return replace(draft, words="rejected", values={"reason": fact.reason})
         case _:
             words = _PLAIN.get(type(fact))
-            return replace(draft, words=words) if words else None
+            by = fact.due_at if isinstance(fact, w.TaskExtended) else None
+            return replace(draft, words=words, by=by) if words else None
 
 
 _PLAIN: dict[type[Fact], str] = {
     r.TaskProgressed: "progressed",
+    w.RequestInterimAnswered: "progressed",
+    w.TaskExtended: "extended",
     r.TaskFulfilled: "fulfilled",
     r.RequestDisputed: "reopened",
     r.RequestMerged: "merged",
@@ -114,6 +118,7 @@ _PLAIN: dict[type[Fact], str] = {
 }
 _TOLD_TO_THE_MERGED = (
     r.TaskProgressed,
+    w.RequestInterimAnswered,
     r.RequestAnswered,
     r.TaskFulfilled,
     r.RequestDisputed,
@@ -138,8 +143,19 @@ def to_handlers(before: Case, fact: Fact) -> list[Draft]:
         return [_to_liaison(before, owner, "amended") for owner in owners]
     if not isinstance(fact, r.TaskFact):
         return []
-    draft = _of_task(_to_liaison(before, fact.organisation, ""), fact)
+    draft = _to_liaison(before, fact.organisation, "")
+    if isinstance(fact, w.TaskSupervised | w.DelayPublicised):
+        return [_of_oversight(draft, fact)]
+    draft = _of_task(draft, fact)
     return [draft] if draft.words else []
+
+
+def _of_oversight(draft: Draft, fact: w.TaskSupervised | w.DelayPublicised) -> Draft:
+    """What the leader, or every supervisor's desk, is told."""
+    draft = replace(draft, addressee=Addressee.SUPERVISOR, values={"stage": fact.stage})
+    if isinstance(fact, w.TaskSupervised):
+        return replace(draft, words="supervised", liaison=fact.leader, by=fact.answer_by)
+    return replace(draft, words="publicised", by=fact.due_at)
 
 
 def _of_task(draft: Draft, fact: r.TaskFact) -> Draft:

@@ -24,6 +24,10 @@ CONTACT: Mapping[Colour, Span] = {Colour.RED: (0.5, 2), Colour.YELLOW: (4, 20), 
 ANSWER: Mapping[Colour, Span] = {Colour.RED: (12, 70), Colour.YELLOW: (60, 420), Colour.GREEN: (90, 600)}
 SLOW: Mapping[Colour, Span] = {Colour.RED: (150, 200), Colour.YELLOW: (1500, 1700), Colour.GREEN: (4400, 4600)}
 STORY_ANSWER_MINUTES = (3.0, 4.0)
+ARRANGED: Span = (0.2, 0.8)
+"""From the call to the word that it is arranged, for a lead and for who assists."""
+WAITS_MINUTES, WAITS_TIMES = 2, 60
+"""How long a lead waits for a help that his answer needs before he tries again, and how often."""
 ASSISTED: Span = (30, 150)
 LATE_TIMES_CLOCK: Span = (1.3, 2.0)
 JOURNEYS = frozenset({Category.TRANSPORT})
@@ -64,6 +68,7 @@ class Handlers:
         plan, soon = self._city.agenda.plan, self._city.soon
         colour = self._city.colour(case.request_id)
         if fact.role is Role.ASSISTING:
+            plan(soon(chance, ARRANGED), partial(self._act, fact, "confirm", {}))
             plan(soon(chance, ASSISTED), partial(self._act, fact, "fulfil", {}))
             return
         if self._is_anothers(case, fact, chance):
@@ -71,6 +76,8 @@ class Handlers:
             return
         contacted_at = soon(chance, CONTACT[colour])
         plan(contacted_at, partial(self._act, fact, "contact", {"medium": "phone"}))
+        if case.filing.about is Category.MEDICAL:
+            plan(soon(chance, ARRANGED, after=contacted_at), partial(self._act, fact, "confirm", {}))
         answered_at = soon(chance, self._answer_minutes(case, colour, chance), after=contacted_at)
         if chance.random() < PROGRESSES:
             news = {"text": say(chance.choice(PROGRESS), english=case.filing.is_english)}
@@ -98,15 +105,18 @@ class Handlers:
         if answer is not None and not answer.is_fine:
             await self.answer(case, fact)
 
-    async def answer(self, case: Case, fact: r.TaskAccepted) -> None:
-        """Say what was done; where a vehicle comes later, by when."""
+    async def answer(self, case: Case, fact: r.TaskAccepted, waited: int = 0) -> None:
+        """Say what was done; where a vehicle comes later, by when. Where help is to be arranged still, try again."""
         chance = dice(case.filing.name, "answer", fact.organisation, case.ratings)
         about = case.filing.about or Category.OTHER
         words = STORY_ANSWER if case.is_story else chance.choice(ANSWERS[about])
         body: dict[str, Any] = {"text": say(words, english=case.filing.is_english)}
         if fulfil_by := self._promise(case, about, chance):
             body["fulfil_by"] = fulfil_by.isoformat()
-        await self._act(fact, "answer", body)
+        said = await self._act(fact, "answer", body)
+        if said is not None and said.problem == "required-tasks-open" and waited < WAITS_TIMES:
+            later = self._city.clock.now() + timedelta(minutes=WAITS_MINUTES)
+            self._city.agenda.plan(later, partial(self.answer, case, fact, waited + 1))
 
     def _promise(self, case: Case, about: Category, chance: Random) -> datetime | None:
         now = self._city.clock.now()

@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import cast
 from uuid import UUID
 
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
+from shared.contracts.ledger import Ledger, begin_ledger, hold
 from shared.contracts.life import Life, begin, fold
 from shared.contracts.vocabulary import Category, Channel, Colour, Decider, FiledBy, Language, Role, Status
 
@@ -31,6 +33,8 @@ COUNTED: Mapping[type[Fact], str] = MappingProxyType(
         r.TaskReturned: "returns",
         r.TaskRecalled: "recalls",
         r.TaskEscalated: "escalations",
+        w.TaskTransferred: "transfers",
+        w.TaskSupervised: "supervisions",
         r.RequestAmended: "amendments",
     }
 )
@@ -99,6 +103,8 @@ class View:
     """All that have or had a task."""
     nudges: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    ledger: Ledger = ()
+    """Who held it when."""
 
     @property
     def is_open(self) -> bool:
@@ -158,17 +164,18 @@ def advance(view: View | None, event: Event[Fact]) -> View:
         return view or _begin(cast("Event[r.RequestReceived]", event))
     if view is None:
         raise HistoryWithoutBeginning(event.subject)
-    before = view.life.status
-    view = replace(view, life=fold(view.life, event), entries=view.entries + 1)
+    before, life = view.life.status, fold(view.life, event)
+    view = replace(view, life=life, ledger=hold(view.ledger, view.life, life), entries=view.entries + 1)
     if isinstance(event.fact, r.TaskFact):
         view = _after_task(view, event.fact)
     return _after(view, event.fact, changed=view.life.status is not before)
 
 
 def _begin(event: Event[r.RequestReceived]) -> View:
-    fact = event.fact
+    fact, life = event.fact, begin(event)
     return View(
-        life=begin(event),
+        life=life,
+        ledger=begin_ledger(life),
         channel=fact.channel,
         filed_by=fact.filed_by,
         on_behalf=fact.on_behalf,
@@ -196,20 +203,11 @@ def _after(view: View, fact: Fact, changed: bool) -> View:
     """What the fact promises, keeps or counts; `changed`: whether it changed the status."""
     if name := COUNTED.get(type(fact)):
         view = replace(view, counts={**view.counts, name: view.counts.get(name, 0) + 1})
+    if isinstance(fact, r.TaskFact):
+        view = _promised(view, fact)
     match fact:
         case r.RequestTriaged():
             return _triaged(view, fact)
-        case r.TaskAssigned(role=Role.LEAD):
-            return replace(
-                view,
-                accept_by=fact.accept_by,
-                contact_by=fact.contact_by or view.contact_by,
-                answer_by=fact.answer_by or view.answer_by,
-            )
-        case r.ResidentContacted():
-            return replace(view, contacted=True)
-        case r.TaskNudged():
-            return replace(view, nudges=view.nudges + 1 + fact.missed)
         case r.RequestAnswered() if changed:
             answer = Answer(
                 text_id=fact.text_id,
@@ -220,6 +218,26 @@ def _after(view: View, fact: Fact, changed: bool) -> View:
             return replace(view, answer=answer)
         case r.RequestDisputed() if changed:
             return replace(view, answer=None, contacted=False, contact_by=None, answer_by=None)
+        case _:
+            return view
+
+
+def _promised(view: View, fact: r.TaskFact) -> View:
+    """What a task's fact promises, or what was owed and has happened."""
+    match fact:
+        case r.TaskAssigned(role=Role.LEAD):
+            return replace(
+                view,
+                accept_by=fact.accept_by,
+                contact_by=fact.contact_by or view.contact_by,
+                answer_by=fact.answer_by or view.answer_by,
+            )
+        case w.TaskExtended(role=Role.LEAD):
+            return replace(view, answer_by=fact.due_at)
+        case r.ResidentContacted():
+            return replace(view, contacted=True)
+        case r.TaskNudged():
+            return replace(view, nudges=view.nudges + 1 + fact.missed)
         case _:
             return view
 

@@ -13,9 +13,11 @@ from services.gateway.model import View, is_overdue, promises
 from services.gateway.store import Entry
 from services.gateway.words import HOLDING_SERVICES
 from shared.contracts import FACTS
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.directory import Named
 from shared.contracts.envelope import Fact
+from shared.contracts.ledger import total
 from shared.contracts.vocabulary import (
     Addressee,
     Category,
@@ -74,6 +76,17 @@ WORDS: dict[type[Fact], Words] = {
     r.TaskReminded: _words("", "task_id role organisation stage percent due_at", from_residents=True),
     r.TaskNudged: _words("", "task_id role organisation stage count missed due_at", from_residents=True),
     r.TaskEscalated: _words("", "task_id role organisation stage level", from_residents=True),
+    w.TaskConfirmed: _words("", "task_id role organisation happens_at text_id", from_residents=True),
+    w.TaskDelivered: _words("", "task_id role organisation quantity delivered asked unit", from_residents=True),
+    w.TaskTransferred: _words("", "task_id role organisation cause from_liaison liaison text_id", from_residents=True),
+    w.RequestInterimAnswered: _words("role organisation text_id", "task_id"),
+    w.TaskExtended: _words("role organisation due_at text_id", "task_id stage before hard policy_version"),
+    w.TaskArbitrated: _words("", "task_id role organisation returns text_id", from_residents=True),
+    w.TaskSupervised: _words(
+        "", "task_id role organisation cause stage leader answer_by policy_version text_id", from_residents=True
+    ),
+    w.SupervisionAnswered: _words("", "task_id role organisation leader text_id", from_residents=True),
+    w.DelayPublicised: _words("role organisation stage due_at", "task_id"),
     r.RequestDisputed: _words("reason"),
     r.RequestClosed: _words("outcome"),
     r.RequestRated: _words("solved satisfaction text_id", "counts"),
@@ -101,6 +114,25 @@ class HolderShown(BaseModel):
     title: Named | None = Field(description="The holder's name for people, where it is known.")
     since: datetime
     liaison: str | None = Field(description="The liaison or deputy; null for residents.")
+
+
+class SpanShown(BaseModel):
+    """A holder's time."""
+
+    kind: HolderKind
+    name: str
+    title: Named | None
+    liaison: str | None = Field(description="Null for residents.")
+    since: datetime
+    until: datetime | None = Field(description="Null while it lasts.")
+    seconds: float
+
+
+class LedgerShown(BaseModel):
+    """Who held the request when: the seconds of all spans add up to those that it was open."""
+
+    seconds: float
+    spans: list[SpanShown]
 
 
 class AnswerShown(BaseModel):
@@ -164,6 +196,8 @@ class Counts(BaseModel):
     returns: int
     recalls: int
     escalations: int
+    supervisions: int
+    transfers: int
     amendments: int
     reopened: int
 
@@ -174,6 +208,7 @@ class RequestShown(Summary):
     answer: AnswerShown | None
     merged_into: UUID | None = Field(description="Null for residents.")
     counts: Counts | None = Field(description="Null for residents.")
+    ledger: LedgerShown
     timeline: list[EntryShown]
 
 
@@ -224,6 +259,7 @@ def request(view: View, entries: Sequence[Entry], caller: Principal, names: Name
             "answer": _answer(view, entries, names),
             "merged_into": view.life.merged_into if inside else None,
             "counts": _counts(view) if inside else None,
+            "ledger": _ledger(view, names, now, inside=inside),
             "timeline": [shown for e in entries if (shown := entry(e, caller, names))],
         }
     )
@@ -268,6 +304,22 @@ def _holder(view: View, names: Names, *, inside: bool) -> HolderShown | None:
     )
 
 
+def _ledger(view: View, names: Names, now: datetime, *, inside: bool) -> LedgerShown:
+    spans = [
+        SpanShown(
+            kind=span.kind,
+            name=span.name,
+            title=(names if span.kind is HolderKind.ORGANISATION else HOLDING_SERVICES).get(span.name),
+            liaison=span.liaison if inside else None,
+            since=span.since,
+            until=span.until,
+            seconds=span.lasted(now).total_seconds(),
+        )
+        for span in view.ledger
+    ]
+    return LedgerShown(seconds=total(view.ledger, now).total_seconds(), spans=spans)
+
+
 def _answer(view: View, entries: Sequence[Entry], names: Names) -> AnswerShown | None:
     answer = view.answer
     if answer is None:
@@ -297,7 +349,7 @@ def _tasks(view: View, names: Names) -> list[TaskShown]:
 
 
 def _counts(view: View) -> Counts:
-    names = ("reminders", "returns", "recalls", "escalations", "amendments")
+    names = ("reminders", "returns", "recalls", "escalations", "supervisions", "transfers", "amendments")
     return Counts(
         reasons=view.reasons,
         nudges=view.nudges,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from shared.contracts import callbacks, directory, operations, requests, texts
+from shared.contracts import callbacks, casework, directory, operations, requests, texts
 from shared.contracts.envelope import CONTENT_TYPE, SPECVERSION, Arrival, Event, Fact, NotAnEvent, Record
 
 TOPICS = (requests.TOPIC, texts.TOPIC, directory.TOPIC, callbacks.TOPIC, operations.TOPIC)
@@ -78,6 +78,7 @@ __all__ = [
     "NotAnEvent",
     "Record",
     "callbacks",
+    "casework",
     "decode",
     "directory",
     "encode",

@@ -115,6 +115,24 @@ class Stage(StrEnum):
     CONTACTED = "contacted"
     ANSWERED = "answered"
     FULFILLED = "fulfilled"
+    ARBITRATED = "arbitrated"
+    SUPERVISED = "supervised"
+
+
+class SupervisionCause(StrEnum):
+    """Why a supervision order was made."""
+
+    OVERDUE = "overdue"
+    REOPENED = "reopened"
+    SECOND_RETURN = "second_return"
+    BY_HAND = "by_hand"
+
+
+class TransferCause(StrEnum):
+    """Why a task went to a colleague."""
+
+    SHIFT_CHANGE = "shift_change"
+    BY_HAND = "by_hand"
 
 
 class PlaceSource(StrEnum):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from shared.contracts import Event, Fact, encode
 from shared.contracts import callbacks as c
+from shared.contracts import casework as w
 from shared.contracts import directory as d
 from shared.contracts import operations as o
 from shared.contracts import requests as r
@@ -30,7 +31,9 @@ from shared.contracts.vocabulary import (
     ReturnReason,
     Role,
     Stage,
+    SupervisionCause,
     TextKind,
+    TransferCause,
     WithdrawalReason,
 )
 
@@ -95,6 +98,23 @@ EXAMPLES: list[Fact] = [
     r.TaskReminded.model_validate(LEAD | {"stage": Stage.ACCEPTED, "percent": 50, "due_at": AT}),
     r.TaskNudged.model_validate(LEAD | {"stage": Stage.ANSWERED, "count": 2, "missed": 1, "due_at": AT}),
     r.TaskEscalated.model_validate(LEAD | {"stage": Stage.ANSWERED, "level": 1}),
+    w.TaskConfirmed.model_validate(LEAD | {"happens_at": AT}),
+    w.TaskDelivered.model_validate(LEAD | {"quantity": 2, "delivered": 2, "asked": 3, "unit": "box"}),
+    w.TaskTransferred.model_validate(
+        LEAD | {"cause": TransferCause.SHIFT_CHANGE, "from_liaison": DAY, "liaison": "central-hospital.night"}
+    ),
+    w.RequestInterimAnswered.model_validate(LEAD | SAID),
+    w.TaskExtended.model_validate(
+        LEAD | SAID | {"stage": Stage.ANSWERED, "before": AT, "due_at": AT, "policy_version": "2026-11-25"}
+    ),
+    w.TaskArbitrated.model_validate(LEAD | {"returns": 2}),
+    w.TaskSupervised.model_validate(
+        LEAD
+        | {"cause": SupervisionCause.OVERDUE, "stage": Stage.ANSWERED, "leader": "central-hospital.supervisor"}
+        | {"answer_by": AT, "policy_version": "2026-11-25"}
+    ),
+    w.SupervisionAnswered.model_validate(LEAD | SAID | {"leader": "central-hospital.supervisor"}),
+    w.DelayPublicised.model_validate(LEAD | {"stage": Stage.ANSWERED, "due_at": AT}),
     r.RequestDisputed(reason=DisputeReason.NOT_SOLVED),
     r.RequestClosed(outcome=Outcome.CONFIRMED),
     r.RequestRated(solved=True, satisfaction=5, text_id=TEXT, text_hash="5f3a"),

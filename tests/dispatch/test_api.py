@@ -30,7 +30,7 @@ from tests.support.postgres import PostgresServer
 OWN, OTHER = "central-hospital", "police"
 VERBS = {
     "accept": {},
-    "return": {"reason": "not_ours", "belongs_to": "police"},
+    "return": {"reason": "not_ours", "belongs_to": "police", "note": "It is theirs."},
     "contact": {"medium": "phone"},
     "progress": {"text": "We are on our way."},
     "answer": {"text": "All settled."},
@@ -112,7 +112,7 @@ async def test_who_may_read_a_task(city: Story, role: str) -> None:
 
 async def test_who_had_a_task_still_sees_it_and_hears_who_holds_it(city: Story) -> None:
     task = await ready_for(city, "return")
-    await city.done(liaison(OWN), task, "return", reason="not_ours", belongs_to=OTHER)
+    await city.done(liaison(OWN), task, "return", reason="not_ours", belongs_to=OTHER, note="It is theirs.")
     assert (await call(city, liaison(OWN), "GET", f"/v1/tasks/{task['id']}")).status_code == 200
     refused = await city.do(liaison(OWN), task, "accept")
     assert (refused.status_code, refused.json()["organisation"]) == (409, OTHER)
@@ -139,7 +139,7 @@ async def test_who_may_list_and_whose(city: Story, role: str) -> None:
     ("who", "add", "urge"),
     [
         (OPERATOR, 201, 201), (SUPERVISOR, 201, 201), (INSPECTOR, 403, 403), (GRID_WORKER, 403, 403),
-        (liaison(OWN), 403, 403), (deputy(OWN), 403, 403), (liaison("food-supply"), 404, 404), (ANONYMOUS, 404, 404),
+        (liaison(OWN), 201, 403), (deputy(OWN), 201, 403), (liaison("food-supply"), 404, 404), (ANONYMOUS, 404, 404),
         ("own resident", 403, 201), ("other resident", 404, 404),
     ],
     ids=lambda value: getattr(value, "id", str(value)),

@@ -19,6 +19,7 @@ from tests.dispatch.stories import WITHDRAWN, Story, deputy, head, liaison, rece
 from tests.support.harness import Harness
 
 HOSPITAL = liaison("central-hospital")
+TRANSPORT = liaison("transport-team")
 MANY = 10_000
 
 
@@ -41,22 +42,31 @@ async def test_a_second_start_announces_nothing_again(harness: Harness) -> None:
     assert len(await harness.stated()) == before
 
 
-async def test_the_story_goes_from_assigned_to_fulfilled(story: Story) -> None:
+async def test_the_story_goes_by_its_playbook_and_the_resident_is_told_once(story: Story) -> None:
     deadline = story.harness.clock.now() + timedelta(days=1)
     request_id = await story.file(triaged(Colour.RED, deadline=deadline, needs=("transport",)))
-    assigned = await story.stated(request_id, r.TaskAssigned)
-    assert [(e.fact.role, e.fact.organisation) for e in assigned] == [
-        ("lead", "central-hospital"), ("assisting", "transport-team")
-    ]  # fmt: skip
+    [alone] = await story.stated(request_id, r.TaskAssigned)
+    assert alone.fact.organisation == "central-hospital"
     task = await story.done(HOSPITAL, await story.lead(request_id), "accept")
+    assert task["waits_for"] == ["vehicle"]
+    early = await story.do(HOSPITAL, task, "answer", text="All settled.")
+    assert (early.status_code, early.json()["tasks"]) == (409, ["vehicle"])
     task = await story.done(HOSPITAL, task, "contact")
-    by = (story.harness.clock.now() + timedelta(hours=20)).isoformat()
-    task = await story.done(HOSPITAL, task, "answer", text="Ring 13800138000.", fulfil_by=by)
+    dose_at = story.harness.clock.now() + timedelta(hours=20)
+    task = await story.done(HOSPITAL, task, "confirm", happens_at=dose_at.isoformat())
+    [_, vehicle] = await story.stated(request_id, r.TaskAssigned)
+    assert (vehicle.fact.organisation, vehicle.fact.role) == ("transport-team", "assisting")
+    booked = await story.task(vehicle.fact.task_id)
+    assert booked["fulfil_by"] == dose_at.isoformat().replace("+00:00", "Z")
+    booked = await story.done(TRANSPORT, booked, "accept")
+    booked = await story.done(TRANSPORT, booked, "confirm", happens_at=booked["fulfil_by"])
+    task = await story.done(HOSPITAL, task, "answer", text="Ring 13800138000.", fulfil_by=dose_at.isoformat())
     assert (task["status"], task["fulfil_by"] is not None) == ("answered", True)
     task = await story.done(HOSPITAL, task, "fulfil", note="He had his dose.")
-    assert task["status"] == "fulfilled"
+    await story.done(TRANSPORT, booked, "fulfil")
     kinds = [e.type.rsplit(".")[-1] for e in await story.stated(request_id)]
-    assert kinds == ["assigned", "assigned", "accepted", "contacted", "answered", "recorded", "fulfilled", "recorded"]
+    assert kinds == ["assigned", "accepted", "contacted", "confirmed", "assigned", "accepted", "confirmed", "answered",
+                     "recorded", "fulfilled", "recorded", "fulfilled"]  # fmt: skip
 
 
 async def test_a_text_is_masked_and_follows_the_fact_that_names_it(story: Story) -> None:

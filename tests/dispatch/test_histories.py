@@ -1,6 +1,7 @@
 """Over random histories, in which dispatch reads late: what it states is what every reader folds."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,15 +9,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from dispatch import concessions, oversight, playbooks
 from dispatch.city import OnDuty
-from dispatch.model import Case, TextRef
+from dispatch.model import Case
+from dispatch.returns import give_back
 from dispatch.routing import Duty
 from dispatch.tasks import (
     Task,
     TaskStatus,
+    TextRef,
 )
 from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.life import Life, applies, begin, fold
 from shared.contracts.vocabulary import (
@@ -30,6 +35,7 @@ from shared.contracts.vocabulary import (
     Role,
     Stage,
     Status,
+    TransferCause,
 )
 from shared.ids import new_id
 from shared.problems import Problem
@@ -39,6 +45,28 @@ from tests.support.builders import START, Builder
 TEXT = TextRef(new_id(), "hash")
 MINUTE = timedelta(minutes=1)
 CITY = sample_city()
+
+
+CONCESSIONS: dict[str, Callable[[Case, Task, int, Duty], object]] = {
+    "confirm": lambda c, t, revision, d: playbooks.confirm(c, t, revision, d.now + 60 * MINUTE, None, d),
+    "waive": playbooks.waive,
+    "extend": lambda c, t, revision, d: concessions.extend(c, t, revision, later(t, d), TEXT, d, hard=False),
+    "hard": lambda c, t, revision, d: concessions.extend(c, t, revision, later(t, d), TEXT, d, hard=True),
+    "interim": lambda c, t, revision, d: concessions.interim_answer(c, t, revision, TEXT, d),
+    "transfer": lambda c, t, revision, d: concessions.transfer(c, t, revision, f"{t.organisation}.deputy", None, d),
+    "answer order": lambda c, t, revision, d: oversight.answer_order(c, t, revision, TEXT, d),
+}
+VERBS = ["accept", "return", "contact", "progress", "answer", "promise", "fulfil", *CONCESSIONS]
+DESK: dict[str, Callable[[Case, str, Duty], object]] = {
+    "nudge": lambda case, _organisation, _duty: case.nudge(),
+    "add": lambda case, organisation, duty: case.add_assisting(organisation, None, duty, required=True, quantity=3),
+    "arbitrate": lambda case, organisation, duty: oversight.arbitrate(case, organisation, None, duty),
+    "supervise": lambda case, _organisation, duty: oversight.order_by_hand(case, None, None, duty),
+}
+
+
+def later(task: Task, duty: Duty) -> datetime:
+    return (task.due(Stage.ANSWERED) or duty.now) + 60 * MINUTE
 
 
 def rejected() -> r.RequestRejected:
@@ -51,8 +79,10 @@ class AnyHistory(RuleBasedStateMachine):
     The log is the truth: whatever dispatch states must take its place in it and be what every reader folds.
     """
 
-    @initialize(colour=st.sampled_from(list(Colour)), needs=st.sampled_from([(), ("transport",)]))
-    def begin(self, colour: Colour, needs: tuple[str, ...]) -> None:
+    @initialize(
+        colour=st.sampled_from(list(Colour)), needs=st.sampled_from([(), ("transport",)]), pressing=st.booleans()
+    )
+    def begin(self, colour: Colour, needs: tuple[str, ...], pressing: bool) -> None:
         self.request_id, self.builder, self.now = new_id(), Builder(), START
         self.log: list[Event[Fact]] = []
         self.read_to = 0
@@ -60,7 +90,7 @@ class AnyHistory(RuleBasedStateMachine):
         first = self._append(received())
         self.case = Case.begin(first)  # type: ignore[arg-type] # its fact is a receipt
         self.read_to = 1
-        self._append(triaged(colour, needs=needs))
+        self._append(triaged(colour, needs=needs, deadline=START + 1200 * MINUTE if pressing else None))
 
     def _duty(self) -> Duty:
         return sample_duty(self.now, city=CITY)
@@ -96,11 +126,13 @@ class AnyHistory(RuleBasedStateMachine):
         if at is not None and at <= self.now:
             wake(self.case, self._duty())
             self._flush()
+            left = next_moment(self.case, self._duty())
+            assert left is None or left > self.now, "something that was due passed unnoticed"
 
     @precondition(lambda self: bool(self.case.tasks))
     @rule(
         pick=st.integers(0, 5),
-        verb=st.sampled_from(["accept", "return", "contact", "progress", "answer", "promise", "fulfil"]),
+        verb=st.sampled_from(VERBS),
         stale=st.booleans(),
         owner=st.sampled_from([None, "police", "utilities", "duty-office"]),
         reason=st.sampled_from(list(ReturnReason)),
@@ -120,27 +152,29 @@ class AnyHistory(RuleBasedStateMachine):
 
     def _act(self, task: Task, verb: str, revision: int, owner: str | None, reason: ReturnReason) -> None:
         case, now = self.case, self.now
+        if verb in CONCESSIONS:
+            CONCESSIONS[verb](case, task, revision, self._duty())
+            return
         match verb:
             case "accept":
-                case.accept(task, OnDuty(task.organisation, task.liaison or "nobody", task.level), revision, now)
+                case.accept(
+                    task, OnDuty(task.organisation, task.liaison or "nobody", task.level), revision, self._duty()
+                )
             case "return":
-                case.give_back(task, revision, reason, owner, TEXT, self._duty())
+                give_back(case, task, revision, reason, owner, TEXT, self._duty())
             case "contact":
                 case.contact(task, revision, Medium.PHONE, now)
             case "progress":
                 case.progress(task, revision, TEXT, now)
             case "fulfil":
-                case.fulfil(task, revision, None, now)
+                case.fulfil(task, revision, None, self._duty())
             case _:
-                case.answer(task, revision, TEXT, now + 90 * MINUTE if verb == "promise" else None, now)
+                case.answer(task, revision, TEXT, now + 90 * MINUTE if verb == "promise" else None, self._duty())
 
-    @rule(organisation=st.sampled_from(["police", "food-supply"]), nudge=st.booleans())
-    def desk(self, organisation: str, nudge: bool) -> None:
+    @rule(organisation=st.sampled_from(["police", "food-supply"]), what=st.sampled_from(list(DESK)))
+    def desk(self, organisation: str, what: str) -> None:
         try:
-            if nudge:
-                self.case.nudge()
-            else:
-                self.case.add_assisting(organisation, None, self._duty())
+            DESK[what](self.case, organisation, self._duty())
         except Problem:
             assert self.case.facts == []
         self._flush()
@@ -175,6 +209,34 @@ class AnyHistory(RuleBasedStateMachine):
         open_tasks = [task for task in self.case.tasks if task.is_open]
         assert (next_moment(self.case, self._duty()) is not None) == bool(open_tasks)
         assert all(task.running() for task in open_tasks)
+
+    @invariant()
+    def each_task_has_one_holder_and_no_organisation_two_tasks(self) -> None:
+        for task in self.case.tasks:
+            held = task.status in {TaskStatus.ASSIGNED, TaskStatus.ACCEPTED, TaskStatus.ANSWERED}
+            assert (task.liaison is not None) or not held
+            assert task.organisation in task.organisations
+        lead_facts = [e.fact for e in self.log if isinstance(e.fact, r.TaskAssigned) and e.fact.role is Role.LEAD]
+        assert len({fact.task_id for fact in lead_facts}) <= 1
+
+    @invariant()
+    def nobody_answers_while_a_required_task_is_open(self) -> None:
+        lead = self.case.lead
+        if lead is not None and lead.status is TaskStatus.ANSWERED:
+            answered = max(e.time for e in self.log if isinstance(e.fact, r.RequestAnswered))
+            assert not [t for t in self.case.tasks if t.required and t.created_at < answered and t.is_open
+                        and t.confirmed_at is None]  # fmt: skip
+
+    @invariant()
+    def extensions_and_transfers_are_bounded(self) -> None:
+        extended = [e.fact for e in self.log if isinstance(e.fact, w.TaskExtended)]
+        reopened = sum(isinstance(e.fact, r.RequestDisputed) for e in self.log)
+        assert len(extended) <= 1 + reopened
+        assert all(f.due_at > f.before for f in extended)
+        for task in self.case.tasks:
+            by_hand = [e for e in self.log if isinstance(e.fact, w.TaskTransferred) and e.fact.task_id == task.id
+                       and e.fact.cause is TransferCause.BY_HAND]  # fmt: skip
+            assert len(by_hand) <= 3
 
     @invariant()
     def read_to_its_end_the_log_says_what_dispatch_says(self) -> None:

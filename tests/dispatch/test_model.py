@@ -16,6 +16,7 @@ from dispatch.tasks import (
 )
 from dispatch.waking import next_moment
 from shared.contracts import Fact
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import (
     Category,
@@ -115,7 +116,7 @@ def test_an_old_revision_conflicts_and_so_does_accepting_twice() -> None:
     revision = told.lead.revision
     told.accept()
     with pytest.raises(RevisionConflict) as conflict:
-        told.case.accept(told.lead, told.seat(), revision, told.now)
+        told.case.accept(told.lead, told.seat(), revision, told.duty())
     assert conflict.value.members == {"revision": told.lead.revision}
 
 
@@ -124,7 +125,7 @@ def test_somebody_else_hears_who_accepted() -> None:
     task = told.accept()
     other = OnDuty("central-hospital", "central-hospital.deputy", 1)
     with pytest.raises(TaskHeldByAnother) as held:
-        told.case.accept(task, other, task.revision, told.now)
+        told.case.accept(task, other, task.revision, told.duty())
     assert held.value.members == {"organisation": "central-hospital", "liaison": "central-hospital.day"}
 
 
@@ -132,13 +133,13 @@ def test_an_answer_needs_acceptance_the_lead_and_a_promise_to_come() -> None:
     told = Told(triaged(needs=("transport",)))
     assistant = told.case.tasks[1]
     with pytest.raises(NotInThisState):
-        told.case.answer(told.lead, told.lead.revision, TEXT, None, told.now)
+        told.case.answer(told.lead, told.lead.revision, TEXT, None, told.duty())
     told.accept(assistant)
     with pytest.raises(NotTheLead):
-        told.case.answer(assistant, assistant.revision, TEXT, None, told.now)
+        told.case.answer(assistant, assistant.revision, TEXT, None, told.duty())
     told.accept()
     with pytest.raises(FulfilmentInThePast):
-        told.case.answer(told.lead, told.lead.revision, TEXT, told.now, told.now)
+        told.case.answer(told.lead, told.lead.revision, TEXT, told.now, told.duty())
 
 
 def test_contact_by_anybody_stops_the_contact_clock_of_the_case() -> None:
@@ -154,7 +155,7 @@ def test_an_answer_stops_every_clock_unless_something_is_owed() -> None:
     assert not task.is_open
     assert next_moment(told.case, told.duty()) is None
     with pytest.raises(NothingOwed):
-        told.case.fulfil(task, task.revision, None, told.now)
+        told.case.fulfil(task, task.revision, None, told.duty())
 
 
 def test_a_promise_is_reminded_of_nudged_and_done_with_when_fulfilled() -> None:
@@ -163,7 +164,7 @@ def test_a_promise_is_reminded_of_nudged_and_done_with_when_fulfilled() -> None:
     facts = told.turn(minutes=115)
     seen = [(type(f), f.stage) for f in facts if isinstance(f, r.TaskReminded | r.TaskNudged)]
     assert seen == [(r.TaskReminded, Stage.FULFILLED)] * 2 + [(r.TaskNudged, Stage.FULFILLED)] * 2
-    told.case.fulfil(task, task.revision, None, told.now)
+    told.case.fulfil(task, task.revision, None, told.duty())
     assert next_moment(told.case, told.duty()) is None
 
 
@@ -176,7 +177,9 @@ def test_an_ending_cancels_what_is_open_and_silences_it(ending: Fact) -> None:
     assert kinds(told.tell(ending)) == [r.TaskCancelled] * 2
     assert next_moment(told.case, told.duty()) is None
     with pytest.raises(NotInThisState):
-        told.case.accept(told.lead, OnDuty("central-hospital", "central-hospital.day", 0), told.lead.revision, told.now)
+        told.case.accept(
+            told.lead, OnDuty("central-hospital", "central-hospital.day", 0), told.lead.revision, told.duty()
+        )
 
 
 def rejected() -> r.RequestRejected:
@@ -209,7 +212,7 @@ def test_a_dispute_goes_one_level_higher_to_who_is_on_duty_with_the_clocks_anew(
     told.answer()
     told.now = START + timedelta(days=2)
     facts = told.tell(r.RequestDisputed(reason=DisputeReason.NOT_SOLVED))
-    assert kinds(facts) == [r.TaskEscalated, r.TaskAssigned]
+    assert kinds(facts) == [r.TaskEscalated, r.TaskAssigned, w.TaskSupervised]
     assert (told.lead.liaison, told.lead.level, told.lead.attempt) == ("central-hospital.deputy", 1, 2)
     assert told.lead.due(Stage.ANSWERED) == told.now + 120 * MINUTE
     assert told.lead.due(Stage.CONTACTED) == told.now + 15 * MINUTE

@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 
 from dispatch.city import OnDuty
-from dispatch.model import Case, TextRef
+from dispatch.model import Case
+from dispatch.returns import give_back
 from dispatch.routing import Duty
 from dispatch.tasks import (
     Task,
+    TextRef,
 )
 from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
@@ -78,16 +80,16 @@ class Told:
 
     def accept(self, task: Task | None = None) -> Task:
         task = task or self.lead
-        self.case.accept(task, self.seat(task), task.revision, self.now)
+        self.case.accept(task, self.seat(task), task.revision, self.duty())
         return task
 
     def answer(self, fulfil_by: datetime | None = None) -> Task:
         task = self.accept()
-        self.case.answer(task, task.revision, TEXT, fulfil_by, self.now)
+        self.case.answer(task, task.revision, TEXT, fulfil_by, self.duty())
         return task
 
     def give_back(self, reason: ReturnReason = ReturnReason.NO_CAPACITY, belongs_to: str | None = None) -> None:
-        self.case.give_back(self.lead, self.lead.revision, reason, belongs_to, None, self.duty())
+        give_back(self.case, self.lead, self.lead.revision, reason, belongs_to, TEXT, self.duty())
 
 
 def kinds(facts: list[Fact]) -> Kinds:

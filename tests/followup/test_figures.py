@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followup import figures
-from followup.figures import Counts, Figures, contribution, rate, wilson
+from followup.figures import Counts, Figures, contribution, rate
 from followup.plan import Plan
 from followup.recount import recount
 from shared.contracts import requests as r
@@ -24,6 +24,7 @@ from shared.contracts.vocabulary import (
     WithdrawalReason,
 )
 from shared.ids import new_id
+from shared.rates import wilson
 from tests.followup.stories import Story, minutes
 from tests.support.builders import START
 

@@ -17,9 +17,10 @@ from tests.support.eventually import eventually
 from tests.support.harness import project_root
 from tests.support.system import HEED, System, free_port, running
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 SAMPLE = project_root() / "deploy" / "sample"
 NOBODY = UUID(int=0)
+PATIENCE_SECONDS = 60
 
 
 async def heed(system: System, *words: str, **settings: str) -> tuple[int, str]:
@@ -53,7 +54,7 @@ async def tailing(system: System, *words: str) -> AsyncIterator[asyncio.StreamRe
 
 
 async def next_event(lines: asyncio.StreamReader) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         event: dict[str, Any] = json.loads(await lines.readline())
     return event
 
@@ -98,11 +99,13 @@ async def test_what_is_parked_is_listed_and_mended(system: System) -> None:
         await books.fetch("gateway", f"alter table requests add constraint fault {fault}")
         task = await act(hospital, task, "accept")
         await act(hospital, task, "contact", medium="phone")
-        accepted, contacted = await eventually(lambda: parked_about(system, ill), lambda found: len(found) == 2, 60)
+        accepted, contacted = await eventually(
+            lambda: parked_about(system, ill), lambda found: len(found) == 2, PATIENCE_SECONDS
+        )
         assert re.match(r"gateway  \S+  heed.request.accepted .* IntegrityError$", accepted)
         assert re.match(r"gateway  \S+  heed.request.contacted .* behind it$", contacted)
         other = (await file(operator))["id"]
-        await eventually(lambda: status_of(operator, other), lambda now: now == "assigned", 60)
+        await eventually(lambda: status_of(operator, other), lambda now: now == "assigned", PATIENCE_SECONDS)
         retry = ("parked", "retry", "gateway", accepted.split()[1])
         code, said = await heed(system, *retry)
         assert code == 1

@@ -1,0 +1,115 @@
+"""Why a request goes where it goes: every rule that was looked at, with the reason that it decided or did not. Pure."""
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from dispatch.city import lies_in
+from dispatch.routing import OWN, Duty, Rule, Serves
+from shared.contracts.vocabulary import Category, Colour
+
+
+class Looked(BaseModel):
+    """A rule that was looked at."""
+
+    rule: str
+    decides: bool
+    reason: str
+
+
+class Help(BaseModel):
+    """An organisation that assists, and why."""
+
+    organisation: str
+    rule: str
+    step: str | None = None
+    after: list[str] = []
+
+
+class Explained(BaseModel):
+    """Where such a request goes now, to whom there, and why."""
+
+    organisation: str
+    rule: str
+    liaison: str | None
+    level: int | None
+    given_to: str
+    """The organisation of the person who would be given it: the backstop where nobody of its own is on duty."""
+    equals: list[str]
+    """Others that could have led as well, with more open tasks or a later name."""
+    trail: list[Looked]
+    playbook: str | None
+    helpers: list[Help]
+    policy_version: str
+
+
+def explain(
+    duty: Duty,
+    category: Category,
+    area: str | None,
+    colour: Colour,
+    needs: tuple[str, ...] = (),
+    deadline: datetime | None = None,
+) -> Explained:
+    """What routing decides on such a request at this moment, and why."""
+    route = duty.route(category, area, colour)
+    trail = _trail(duty, category, area, colour, route.rule)
+    chosen = duty.choose(route.organisation)
+    book = duty.playbook(category, needs, deadline)
+    steps = [step for step in book.steps if step.need or step.by != "lead"] if book else []
+    helpers = [
+        Help(
+            organisation=step.by or duty.route_need(step.need or "", area).organisation,
+            rule=f"playbook:{book.id if book else ''}:{step.id}",
+            step=step.id,
+            after=list(step.after),
+        )
+        for step in steps
+    ]
+    covered = {step.need for step in steps}
+    for need in needs:
+        if need not in covered:
+            found = duty.route_need(need, area)
+            helpers.append(Help(organisation=found.organisation, rule=found.rule))
+    return Explained(
+        organisation=route.organisation,
+        rule=route.rule,
+        liaison=chosen.liaison if chosen else None,
+        level=chosen.level if chosen else None,
+        given_to=chosen.organisation if chosen else route.organisation,
+        equals=[name for name in _candidates(duty, category, area, route.rule) if name != route.organisation],
+        trail=trail,
+        playbook=book.id if book else None,
+        helpers=helpers,
+        policy_version=duty.policy_version,
+    )
+
+
+def _candidates(duty: Duty, category: str, area: str | None, rule_id: str) -> list[str]:
+    rule = next((rule for rule in duty.routing.rules if rule.id == rule_id), None)
+    if rule is None or not isinstance(rule.organisation, Serves):
+        return []
+    wanted = category if rule.organisation.serves == OWN else rule.organisation.serves
+    return duty.city.nearest_serving(wanted, area)
+
+
+def _trail(duty: Duty, category: str, area: str | None, colour: Colour, decided_by: str) -> list[Looked]:
+    trail: list[Looked] = []
+    for rule in duty.routing.rules:
+        if rule.id == decided_by:
+            trail.append(Looked(rule=rule.id, decides=True, reason=rule.note or "the first rule that fits"))
+            return trail
+        trail.append(Looked(rule=rule.id, decides=False, reason=_misfit(rule, category, area, colour)))
+    why = "no rule fits, and nothing is unrouted" if area else "no rule fits a request whose place is not known"
+    return [*trail, Looked(rule=decided_by, decides=True, reason=why)]
+
+
+def _misfit(rule: Rule, category: str, area: str | None, colour: Colour) -> str:
+    """Why a rule that was looked at did not decide."""
+    if rule.category != "any" and category not in rule.category:
+        return f"is for {', '.join(rule.category)}, not for {category}"
+    if rule.areas != "any" and not any(lies_in(area, wider) for wider in rule.areas):
+        return f"is for {', '.join(rule.areas)}, not for {area or 'a place that is not known'}"
+    if rule.colour is not None and colour not in rule.colour:
+        return f"is for {', '.join(rule.colour)}, not for {colour}"
+    return "fits, but no organisation that offers this serves the place"
