@@ -7,8 +7,9 @@ from dispatch import concessions, oversight, playbooks
 from dispatch.access import check_acts, check_answers_order, sees
 from dispatch.answers import TaskShown
 from dispatch.directory import Desk
-from dispatch.handlers import Held, done, find_held, hold, lock_case, masked_text, note_of
+from dispatch.handlers import Held, done, find_held, hold, lock_case
 from dispatch.model import Case
+from dispatch.texts import masked_text, note_of
 from shared.contracts.vocabulary import TextKind
 from shared.identity import DESK, Kind, Principal
 from shared.messaging.work import Work

@@ -19,24 +19,20 @@ from dispatch.recall import RECALLS, recall
 from dispatch.routing import Duty
 from dispatch.store import Place, Wanted
 from dispatch.surge import Backlog, backlog
-from dispatch.tasks import Task, TextRef, Together
+from dispatch.tasks import Task, Together
+from dispatch.texts import Text, masked_text, note_of, record_text
 from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
-from shared.contracts.texts import TextRecorded
-from shared.contracts.vocabulary import Category, Colour, Language, Medium, ReturnReason, TextKind
+from shared.contracts.vocabulary import Category, Colour, Medium, ReturnReason, TextKind
 from shared.database import Transaction
 from shared.identity import DESK, Kind, Principal, may_read
-from shared.ids import new_id
-from shared.masking import mask
 from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, NotFound
 from shared.rates import wilson
-from shared.sealing import text_hash
 
 SERVICE = "dispatch"
 LATER = timedelta(seconds=1)
-FIRST_HAN, LAST_HAN = "\u4e00", "\u9fff"
 
 
 class RequestUnknown(Exception):
@@ -359,43 +355,3 @@ async def list_backlog(
     city = (await desk.look(connection, now)).city
     rows = await store.count_backlog(connection, now - over)
     return [backlog(name, (a, b, c, d), len(city.on_duty(name, 0, now)), over) for name, a, b, c, d in rows]
-
-
-# Texts
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text that somebody wrote, masked."""
-
-    ref: TextRef
-    kind: TextKind
-    words: str
-
-
-def masked_text(desk: Desk, kind: TextKind, words: str) -> Text:
-    masked, text_id = mask(words), new_id()
-    return Text(TextRef(text_id, text_hash(desk.salt, text_id, masked)), kind, masked)
-
-
-def note_of(desk: Desk, kind: TextKind, words: str | None) -> Text | None:
-    """The same, where something was written."""
-    return masked_text(desk, kind, words) if words is not None else None
-
-
-def record_text(work: Work, case: Case, text: Text) -> None:
-    """The text goes its own way, behind the fact that names it."""
-    fact = TextRecorded(
-        text_id=text.ref.text_id,
-        request_id=case.life.request_id,
-        kind=text.kind,
-        text=text.words,
-        language=_language(text.words),
-        filed_at=work.now,
-        received_at=work.now,
-    )
-    work.state(fact, case.life.request_id, text.ref.text_id)
-
-
-def _language(words: str) -> Language:
-    return Language.ZH if any(FIRST_HAN <= c <= LAST_HAN for c in words) else Language.EN

@@ -96,28 +96,27 @@ class Service:
         self._background, self._on_start = background, on_start
         self.positions = Positions(self.database, self.instance, settings.lease_seconds)
         self.recovery = Recovery(name, self.database, self.bus, self.topics, settings.lease_seconds)
-        self.consumer = (
-            Consumer(
-                name,
-                self.database,
-                self.bus,
-                self.positions,
-                self.clock.now,
-                take,
-                handles,
-                recalls,
-                self.topics,
-                settings.batch_events,
-                self.recovery,
-            )
-            if take
-            else None
-        )
+        self.consumer = self._make_consumer(take, handles, recalls) if take else None
         self.timers = Timers(name, self.database, self.clock.now, fire) if fire else None
         self.relay = Relay(self.database, self.bus, self.instance, settings.lease_seconds, settings.poll_seconds)
         self._timer_set = asyncio.Event()
         self._next_timer_at: Any = None
         self.is_ready = False
+
+    def _make_consumer(self, take: Take, handles: Collection[type[Fact]], recalls: Collection[type[Fact]]) -> Consumer:
+        return Consumer(
+            self.name,
+            self.database,
+            self.bus,
+            self.positions,
+            self.clock.now,
+            take,
+            handles,
+            recalls,
+            self.topics,
+            self.settings.batch_events,
+            self.recovery,
+        )
 
     # The two ways in
 
