@@ -1,4 +1,6 @@
-"""`python -m bench [filing] [loop] [stored] [cost] [assign] [bus] [cluster]`: those named; without Java, the first 5.
+"""`python -m bench [triage] [filing] [loop] [stored] [cost] [assign] [bus] [cluster]`: those named, else all.
+
+Without Java, all but the last two.
 
 BENCH_COUNT is how many requests each load sends (3,000), BENCH_ROWS how many are stored (100,000; the budget speaks of
 1,000,000, which takes some minutes to seed). BENCH_LIVES is how many requests `cost` follows to their end (200).
@@ -11,21 +13,21 @@ from pathlib import Path
 
 import uvloop
 
-from bench import assign, bus, cluster, cost, filing, loop, report, stored
+from bench import assign, bus, cluster, cost, filing, loop, report, stored, triage
 from bench.heed import WHOLE, heed, work_folder
 from bench.report import Row
 
 COUNT = 3_000
 ROWS = 100_000
 LIVES = 200
-PARTS = ("filing", "loop", "stored", "cost", "assign")
+PARTS = ("triage", "filing", "loop", "stored", "cost", "assign")
 ON_KAFKA = ("bus", "cluster")
 
 
 async def measure(parts: list[str], work: Path) -> list[Row]:
     """The rows of the parts."""
     count, rows = int(os.environ.get("BENCH_COUNT", COUNT)), int(os.environ.get("BENCH_ROWS", ROWS))
-    found: list[Row] = []
+    found: list[Row] = _measure_triage(parts)
     if "filing" in parts:
         found += await filing.measure(work, count)
         print(report.table(found))
@@ -46,6 +48,12 @@ async def measure(parts: list[str], work: Path) -> list[Row]:
         found += await cost.measure(work, lives, with_kafka=shutil.which("java") is not None)
     if "assign" in parts:
         found += assign.measure(count)
+    return found
+
+
+def _measure_triage(parts: list[str]) -> list[Row]:
+    found = triage.measure() if "triage" in parts else []
+    print(report.table(found))
     return found
 
 

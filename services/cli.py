@@ -23,6 +23,7 @@ from dispatch.scenario import SCENARIOS
 from services.client import Remote, tail_events
 from services.gateway.routes import GATEWAY
 from services.gateway.routes import SERVICES as INSIDE
+from services.triage_cli import apply_policy, triage
 from shared.contracts.vocabulary import Category, Colour
 from shared.settings import SettingMissing, Settings, required
 from shared.telemetry import configure_logs
@@ -52,6 +53,9 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Heed: every call for help gets an answer."""
+
+
+main.add_command(triage)
 
 
 @main.command()
@@ -196,13 +200,18 @@ def revoke(key_id: str) -> None:
 
 
 @main.command()
-@click.argument("kind", type=click.Choice(["directory", "areas", "routing", "clocks"]))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("kind", type=click.Choice(["directory", "areas", "routing", "clocks", "triage"]))
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show the difference only.")
 def apply(kind: str, file: Path, dry_run: bool) -> None:
-    """Check a file of the city, show what it changes, and bring it into force."""
-    content = {"kind": kind, "content": file.read_text(), "dry_run": dry_run}
-    answer = Remote.from_environment().post("/v1/directory", content)
+    """Check a file of the city, or the folder of a triage policy, show what it changes, and bring it into force."""
+    if file.is_dir() != (kind == "triage"):
+        raise click.ClickException("A triage policy is a folder of files; everything else is one file.")
+    if kind == "triage":
+        answer = apply_policy(file, dry_run)
+    else:
+        content = {"kind": kind, "content": file.read_text(), "dry_run": dry_run}
+        answer = Remote.from_environment().post("/v1/directory", content)
     click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
 
 

@@ -1,12 +1,12 @@
 """What triage's API answers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from shared.contracts.requests import Reason
-from shared.contracts.vocabulary import Category, Colour, Decider
+from shared.contracts.vocabulary import Category, Colour, Decider, Language
 
 
 class ReasonShown(Reason):
@@ -48,3 +48,64 @@ class ReviewShown(BaseModel):
     area: str | None
     review_due_at: datetime
     overdue: bool
+
+
+class PolicyApplied(BaseModel):
+    """What applying a policy did, or with `dry_run` would do."""
+
+    version: str
+    before: str | None
+    differs: list[str]
+    """The files that are not as they were."""
+    applied: bool
+
+
+class PolicyVersionShown(BaseModel):
+    """A version of the policy; `applied_by` is null for what ships with Heed."""
+
+    version: str
+    applied_at: datetime
+    applied_by: str | None
+
+
+class PolicyShown(BaseModel):
+    """The version in force, and all that were, the one applied last first."""
+
+    version: str | None
+    versions: list[PolicyVersionShown]
+
+
+class TextShown(BaseModel):
+    """A text that triage works on, masked."""
+
+    text: str
+    language: Language
+    filed_at: datetime
+    received_at: datetime
+    stated_category: Category | None
+
+
+class LoggedShown(BaseModel):
+    """What the machine decided last on a request, and the texts it decided on."""
+
+    request_id: UUID
+    texts: list[TextShown]
+    category: Category
+    colour: Colour
+    deadline: datetime | None
+    policy_version: str
+
+
+class StandardAnswerShown(BaseModel):
+    """An answer that fits what was asked: for the person who answers to use, change or leave."""
+
+    id: str
+    answer: dict[Language, str]
+    source: str
+    valid_from: date
+    valid_until: date | None
+    review_by: date
+    review_overdue: bool
+    """Somebody should look whether it still holds."""
+    words: str
+    """What asked for it."""

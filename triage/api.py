@@ -4,20 +4,23 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from shared.contracts.vocabulary import Category, Colour
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, RevisionConflict
 from shared.service import Here
 from shared.web import Body, Caller, IdempotencyKey, Page, responses
-from triage import handlers
-from triage.answers import AssessmentShown, ReviewShown
+from triage import handlers, policies
+from triage.answers import AssessmentShown, LoggedShown, PolicyApplied, PolicyShown, ReviewShown, StandardAnswerShown
 from triage.model import Override
+from triage.policies import InForce, PolicyInvalid
 
 router = APIRouter(prefix="/v1", tags=["triage"])
 LONGEST_REASON = 1000
+MOST_FILES, LONGEST_FILE = 20, 400_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
@@ -97,3 +100,53 @@ async def decide(
 async def list_reviews(caller: Caller, service: Here, cursor: Cursor = None, limit: Limit = 50) -> Page[ReviewShown]:
     """What the machine was unsure of: the dearest mistakes first, then what is due first."""
     return await service.query(handlers.list_reviews, caller, service.clock.now(), cursor, limit)
+
+
+# Standard answers
+
+
+def _in_force(request: Request) -> InForce:
+    in_force: InForce = request.app.state.in_force
+    return in_force
+
+
+RulesInForce = Annotated[InForce, Depends(_in_force)]
+
+
+@router.get("/requests/{request_id}/standard-answers", responses=responses(NotFound, Forbidden))
+async def list_standard_answers(
+    request_id: UUID, caller: Caller, service: Here, in_force: RulesInForce
+) -> Page[StandardAnswerShown]:
+    """Standard answers that fit what was asked, for the person who answers; none is ever sent by itself."""
+    now = service.clock.now()
+    found = await service.query(handlers.propose_answers, caller, in_force, request_id, now)
+    return Page(items=found, next_cursor=None)
+
+
+# The policy
+
+
+class PolicyBody(Body):
+    """The files of a policy, by name without `.yaml`."""
+
+    files: dict[str, Annotated[str, Field(max_length=LONGEST_FILE)]] = Field(max_length=MOST_FILES)
+    dry_run: bool = Field(False, description="Only check the files and say what they would change.")
+
+
+@router.post("/policies/triage", responses=responses(Forbidden, PolicyInvalid))
+async def apply_policy(body: PolicyBody, caller: Caller, service: Here) -> PolicyApplied:
+    """Check a policy and bring it into force (`heed apply triage`), without a restart."""
+    zone = ZoneInfo(service.settings.time_zone)
+    return await service.command(policies.apply, caller, body.files, zone, body.dry_run)
+
+
+@router.get("/policies/triage", responses=responses(Forbidden))
+async def show_policy(caller: Caller, service: Here) -> PolicyShown:
+    """The version in force, and all that were."""
+    return await service.query(policies.show, caller)
+
+
+@router.get("/assessments", responses=responses(Forbidden, InvalidInput))
+async def list_log(caller: Caller, service: Here, cursor: Cursor = None, limit: Limit = 50) -> Page[LoggedShown]:
+    """What the machine decided and on which texts, request by request: the log on which a new policy is tried."""
+    return await service.query(policies.list_log, caller, cursor, limit)

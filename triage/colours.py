@@ -20,6 +20,8 @@ QUIET = (
     "administration",
     "complaint_words",
     "thanks_over",
+    "solved",
+    "settled",
     "chronic_nuisance",
     "letter",
     "loss_of_goods",
@@ -102,8 +104,6 @@ def findings(found: Found, rules: Iterable[ColourRule], table: Table, by_deadlin
     """What every fitting rule gives, the most urgent first, in the order of the rules among equals."""
     fitting = []
     for rule in rules:
-        if rule.needs[0] not in found:  # most rules, at little cost
-            continue
         hits = _fit(rule, found)
         if hits is None:
             continue

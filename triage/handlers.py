@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.contracts import Event, Fact, requests
-from shared.contracts.directory import PolicyRecorded
 from shared.contracts.life import TRANSITIONS
 from shared.contracts.operations import AlarmCleared, AlarmRaised
 from shared.contracts.texts import TextErased, TextRecorded
-from shared.contracts.vocabulary import AlarmKind, Stage, TextKind
+from shared.contracts.vocabulary import AlarmKind, Language, Stage, TextKind
 from shared.database import Transaction
 from shared.identity import DESK, Principal
 from shared.masking import mask
@@ -19,13 +18,17 @@ from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, InvalidInput
 from shared.web import Page, decode_cursor, encode_cursor
 from triage import model, store
-from triage.answers import AssessmentShown, ReasonShown, ReviewShown
-from triage.model import Case, Override, Text
+from triage.answers import AssessmentShown, ReasonShown, ReviewShown, StandardAnswerShown
+from triage.model import Case, Override
+from triage.policies import InForce
+from triage.reading import Text
 from triage.recall import recall
-from triage.rules import POLICY, Rules
+from triage.rules import Rules
+from triage.standard import proposed
 from triage.store import Decision
 
 REVIEW_OVERDUE = "review_overdue"
+WORSENS = "worsens"
 TRIAGED_KINDS = {TextKind.REQUEST, TextKind.AMENDMENT}
 
 
@@ -50,6 +53,7 @@ async def decide(
     await store.save_cases(work.connection, [after])
     work.state(model.triaged(after), request_id)
     _mind_review(work, before, after)
+    work.cancel_timers(str(request_id), WORSENS)
     return _shown(kept, await _texts_of(work.connection, request_id))
 
 
@@ -79,10 +83,24 @@ async def list_reviews(
     )
 
 
-async def announce(work: Work, rules: Rules) -> None:
-    """State the rules' version where it is another than at the last start."""
-    if await store.record_policy(work.connection, POLICY, rules.version):
-        work.state(PolicyRecorded(policy=POLICY, version=rules.version), POLICY)
+async def propose_answers(
+    connection: Transaction, caller: Principal, in_force: InForce, request_id: UUID, now: datetime
+) -> list[StandardAnswerShown]:
+    """Standard answers to what was asked, for the person who answers."""
+    model.permit(caller, await store.find_case(connection, request_id), model.READERS)
+    rules = await in_force.rules(connection)
+    today = now.astimezone(rules.zone).date()
+    found: list[StandardAnswerShown] = []
+    for text in (await store.load_texts(connection, [request_id]))[request_id]:
+        for answer, hit in proposed(rules.answers, rules.phrasebook.read(text.text).hits, today):
+            shown = StandardAnswerShown(
+                **answer.model_dump(include={"id", "source", "valid_from", "valid_until", "review_by"}),
+                answer={Language.ZH: answer.answer.zh, Language.EN: answer.answer.en},
+                review_overdue=answer.review_by < today,
+                words=text.text[hit.start : hit.end],
+            )
+            found += [shown] if all(each.id != shown.id for each in found) else []
+    return found
 
 
 async def _texts_of(connection: Transaction, request_id: UUID) -> dict[UUID, str]:
@@ -219,6 +237,19 @@ def on_life(batch: Batch, event: Event[Fact]) -> None:
         batch.cases[case.request_id] = case.hear(event)
 
 
+def on_request_merged(batch: Batch, event: Event[Fact]) -> None:
+    """Somebody asks for the second time: the request that stays may rise."""
+    fact = event.fact
+    assert isinstance(fact, requests.RequestMerged)  # noqa: S101 as HANDLES says
+    on_life(batch, event)
+    into = batch.cases.get(fact.into)
+    if into is None or into.current is None or into.has_ended or into.person_decided:
+        return
+    after = model.contacted_again(into.current, event.time, batch.rules)
+    if after is not into.current:
+        batch.decide(into.decide(after))
+
+
 def on_foretold(batch: Batch, event: Event[Fact]) -> None:
     """What a lost state of the database had decided stands."""
     case = batch.cases.get(UUID(event.subject))
@@ -236,15 +267,19 @@ HANDLES: dict[type[Fact], Callable[[Batch, Event[Fact]], None]] = {
     **dict.fromkeys(TRANSITIONS, on_life),
     requests.RequestReceived: on_life,
     requests.RequestArchived: on_request_archived,
+    requests.RequestMerged: on_request_merged,
     TextRecorded: on_text_recorded,
     TextErased: on_text_erased,
 }
 
 
-async def take(rules: Rules, work: Work, events: Sequence[Event[Fact]]) -> None:
+async def take(in_force: InForce, work: Work, events: Sequence[Event[Fact]]) -> None:
     """Facts from the bus: load what the batch needs, decide in memory, write what changed."""
     beginning = {_request_id(event) for event in events if _begins(event)}
-    known = {_request_id(event) for event in events if not isinstance(event.fact, TextErased)} - beginning
+    known = {_request_id(event) for event in events if not isinstance(event.fact, TextErased)}
+    known |= {event.fact.into for event in events if isinstance(event.fact, requests.RequestMerged)}
+    known -= beginning
+    rules = await in_force.rules(work.connection)
     cases = await store.open_cases(work.connection, beginning)
     cases |= await store.lock_cases(work.connection, known) if known else {}
     before = dict(cases)
@@ -273,6 +308,7 @@ async def _save(work: Work, batch: Batch, before: dict[UUID, Case]) -> None:
     changed = [case for each, case in batch.cases.items() if case != before[each]]
     for case in changed:
         _mind_review(work, before[case.request_id], case)
+        _mind_worsening(work, before[case.request_id], case, batch.rules)
     closed = {case.request_id for case in changed if not case.awaits_review}
     settled = [replace(case, alarms=0) if case.request_id in closed else case for case in changed]
     await store.add_texts(work.connection, batch.new_texts)
@@ -301,12 +337,42 @@ def _mind_review(work: Work, before: Case, after: Case) -> None:
             )
 
 
+def _mind_worsening(work: Work, before: Case, after: Case, rules: Rules) -> None:
+    """Set the clock by which mere time raises a colour; stop it where it no longer may."""
+    due, known = model.worsens_at(after, rules), model.worsens_at(before, rules)
+    if due and (known is None or due[0] != known[0]):
+        work.set_timer(WORSENS, str(after.request_id), due[0])
+    elif known and not due:
+        work.cancel_timers(str(after.request_id), WORSENS)
+
+
 # What is due
 
 
-async def fire(rules: Rules, work: Work, timers: Sequence[Timer]) -> None:
-    """A review is overdue: say so, and again until somebody looks."""
+async def fire(in_force: InForce, work: Work, timers: Sequence[Timer]) -> None:
+    """A review is overdue, or time has made a request more urgent."""
+    rules = await in_force.rules(work.connection)
     cases = await store.lock_cases(work.connection, {UUID(timer.key) for timer in timers})
+    await _worsen(rules, work, [timer for timer in timers if timer.kind == WORSENS], cases)
+    await _alarm(rules, work, [timer for timer in timers if timer.kind == REVIEW_OVERDUE], cases)
+
+
+async def _worsen(rules: Rules, work: Work, timers: Sequence[Timer], cases: dict[UUID, Case]) -> None:
+    """Raise what time has made more urgent; the cases are as they are after it."""
+    batch = Batch(rules, work.now, cases, {})
+    before = dict(cases)
+    for timer in timers:
+        case = cases.get(UUID(timer.key))
+        after = model.worsened(case, work.now, rules) if case else None
+        if case and after and after is not case:
+            batch.decide(after)
+        elif case and (due := model.worsens_at(case, rules)):
+            work.set_timer(WORSENS, timer.key, due[0])
+    await _save(work, batch, before)
+
+
+async def _alarm(rules: Rules, work: Work, timers: Sequence[Timer], cases: dict[UUID, Case]) -> None:
+    """Say that a review is overdue, and again until somebody looks."""
     raised = []
     for timer in timers:
         case = cases.get(UUID(timer.key))

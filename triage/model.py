@@ -5,7 +5,7 @@ it only overrules upward, to red.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,9 +16,9 @@ from shared.contracts.vocabulary import ENDINGS, Category, Colour, Decider, Lang
 from shared.identity import HANDLERS, OVERSIGHT, Kind, Principal, may_read
 from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflict
 from triage.colours import Finding, Found, higher, soon_by, verdict
-from triage.deadlines import Deadline, find_deadline
+from triage.deterioration import HANDLED, Deterioration, by_contact, next_due
+from triage.reading import Read, Text, read_all
 from triage.rules import Rules
-from triage.signs import Hit, Standing
 
 MOST_REASONS = 12
 TRANSPORT = "transport"
@@ -26,18 +26,6 @@ READERS = OVERSIGHT | HANDLERS | {Kind.GRID_WORKER}
 """Who may read the assessments of a request that is theirs to see."""
 MOST_COST = 9
 RAISED = {Colour.GREEN: Colour.YELLOW, Colour.YELLOW: Colour.RED, Colour.RED: Colour.RED}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """A text that triage works on, masked."""
-
-    text: str
-    language: Language
-    filed_at: datetime
-    received_at: datetime
-    stated_category: Category | None = None
-    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,29 +74,9 @@ def assess(
     return assess_all([said], rules)
 
 
-@dataclass(slots=True)
-class _Read:
-    """All texts of a request, read together: hits are told apart by the text they are in."""
-
-    texts: Sequence[Text]
-    found: dict[str, list[Hit]] = field(default_factory=dict)
-    deadline: Deadline | None = None
-    deadline_text: Text | None = None
-    set_aside: bool = False
-    """A danger was named, but as over or feared."""
-
-    def words(self, hit: Hit) -> str:
-        """The words of a hit."""
-        return self.texts[hit.text].text[hit.start : hit.end]
-
-    def reason(self, rule: str, gives: str, hit: Hit) -> Reason:
-        """The reason that a rule found in these words."""
-        return Reason(rule=rule, gives=gives, text_id=self.texts[hit.text].id, start=hit.start, end=hit.end)
-
-
 def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
     """The assessment of a request from all that was said; the clocks run from the newest text's receipt."""
-    read = _read(texts, rules)
+    read = read_all(texts, rules)
     found = rules.complete(read.found)
     newest = texts[-1]
     deadline = read.deadline.at.astimezone(UTC) if read.deadline else None
@@ -144,28 +112,7 @@ def review_due_at(colour: Colour, received_at: datetime, rules: Rules) -> dateti
     return received_at + timedelta(minutes=rules.review_minutes[colour])
 
 
-def _read(texts: Sequence[Text], rules: Rules) -> _Read:
-    read = _Read(texts)
-    danger = {name for rule in rules.colour_rules if rule.emergency for name in rule.needs}
-    sentences = 0
-    for number, text in enumerate(texts):
-        reading = rules.phrasebook.read(text.text)
-        last = 0
-        for hit in reading.hits:
-            last = max(last, hit.sentence)
-            if hit.standing is Standing.STANDS:
-                placed = replace(hit, sentence=hit.sentence + sentences, text=number) if number else hit
-                read.found.setdefault(hit.name, []).append(placed)
-            elif hit.name in danger and hit.standing is not Standing.DENIED:
-                read.set_aside = True
-        sentences += last + 1
-        deadline = find_deadline(reading.text, text.filed_at, rules.zone)
-        if deadline and (read.deadline is None or deadline.at < read.deadline.at):
-            read.deadline, read.deadline_text = deadline, text
-    return read
-
-
-def _colour_reasons(findings: list[Finding], read: _Read) -> list[Reason]:
+def _colour_reasons(findings: list[Finding], read: Read) -> list[Reason]:
     """Why the colour: every rule that gives the highest, with its words."""
     reasons: list[Reason] = []
     for finding in findings:
@@ -175,7 +122,7 @@ def _colour_reasons(findings: list[Finding], read: _Read) -> list[Reason]:
     return reasons[: MOST_REASONS - 6]
 
 
-def _category(findings: list[Finding], found: Found, read: _Read, rules: Rules) -> tuple[Category, list[Reason]]:
+def _category(findings: list[Finding], found: Found, read: Read, rules: Rules) -> tuple[Category, list[Reason]]:
     """The category that a deciding rule names, or the heaviest."""
     for finding in findings:
         if finding.rule.category and finding.colour is findings[0].colour:
@@ -186,7 +133,7 @@ def _category(findings: list[Finding], found: Found, read: _Read, rules: Rules) 
     return category, [read.reason("words", category.value, hit) for hit in speaking]
 
 
-def _needs(category: Category, found: Found, read: _Read, rules: Rules) -> tuple[tuple[str, ...], list[Reason]]:
+def _needs(category: Category, found: Found, read: Read, rules: Rules) -> tuple[tuple[str, ...], list[Reason]]:
     """What the request needs beside its lead; what the lead itself gives is none."""
     reasons = {}
     for need in rules.needs:
@@ -198,11 +145,12 @@ def _needs(category: Category, found: Found, read: _Read, rules: Rules) -> tuple
     return tuple(reasons), list(reasons.values())
 
 
-def _deadline_reasons(read: _Read) -> list[Reason]:
+def _deadline_reasons(read: Read) -> list[Reason]:
     if not read.deadline or not read.deadline_text:
         return []
     at = read.deadline
-    return [Reason(rule="deadline", gives="deadline", text_id=read.deadline_text.id, start=at.start, end=at.end)]
+    rule = f"deadline-{at.how}" + ("" if at.sure else "-unsure")
+    return [Reason(rule=rule, gives="deadline", text_id=read.deadline_text.id, start=at.start, end=at.end)]
 
 
 # What becomes of an assessment
@@ -301,6 +249,8 @@ class Case:
     current: Assessment | None = None
     person_decided: bool = False
     """Whether any revision was a person's: the machine then only raises to red."""
+    received_at: datetime | None = None
+    """When its first text was received; null before."""
     alarms: int = 0
     """How many alarms the review that is open has raised."""
 
@@ -347,9 +297,61 @@ def after_text(case: Case, texts: Sequence[Text], rules: Rules) -> Case:
     if case.has_ended:
         return case
     if case.current is None:
-        return case.decide(assess_all(texts, rules))
+        return replace(case.decide(assess_all(texts, rules)), received_at=texts[0].received_at)
     after = amended(case.current, texts, rules, person_decided=case.person_decided)
+    if not case.person_decided and calls_again(texts[-1], rules):
+        after = contacted_again(after, texts[-1].received_at, rules)
     return case if after.says_the_same(case.current) else case.decide(after)
+
+
+def calls_again(text: Text, rules: Rules) -> bool:
+    """Whether a further text calls for help, and does not say that all is well."""
+    found = rules.complete(rules.phrasebook.read(text.text).standing())
+    return "plea" in found and not any(name in found for name in ("solved", "settled", "thanks_over"))
+
+
+def contacted_again(before: Assessment, at: datetime, rules: Rules) -> Assessment:
+    """The assessment after a second contact: raised where a rule of the policy says so."""
+    rule = by_contact(rules.deterioration, before.colour, before.category, vulnerable=before.vulnerable)
+    return raised_by(rule, before, at, rules) if rule else before
+
+
+def raised_by(rule: Deterioration, before: Assessment, at: datetime, rules: Rules) -> Assessment:
+    """One step up, by a rule of deterioration; a person looks at it."""
+    colour = RAISED[before.colour]
+    reasons = (Reason(rule=rule.id, gives=colour.value), *before.reasons)
+    return replace(
+        before,
+        colour=colour,
+        unsure=True,
+        review_due_at=review_due_at(colour, at, rules),
+        reasons=reasons[:MOST_REASONS],
+        policy_version=rules.version,
+    )
+
+
+def worsens_at(case: Case, rules: Rules) -> tuple[datetime, Deterioration] | None:
+    """When mere time raises the colour, and by which rule; None where it does not, or somebody has decided."""
+    a = case.current
+    if a is None or case.received_at is None or case.has_ended or case.person_decided or case.status in HANDLED:
+        return None
+    return next_due(rules.deterioration, a.colour, a.category, case.received_at, a.deadline, vulnerable=a.vulnerable)
+
+
+def worsened(case: Case, now: datetime, rules: Rules) -> Case:
+    """The case after so much time: the same one where no rule raises it yet."""
+    due = worsens_at(case, rules)
+    if due is None or due[0] > now or case.current is None:
+        return case
+    return case.decide(raised_by(due[1], case.current, now, rules))
+
+
+def replayed(texts: Sequence[Text], rules: Rules) -> Assessment:
+    """What these rules would have decided on a request, text by text as they came."""
+    made = assess_all(texts[:1], rules)
+    for n in range(2, len(texts) + 1):
+        made = amended(made, texts[:n], rules, person_decided=False)
+    return made
 
 
 def triaged(case: Case) -> RequestTriaged:

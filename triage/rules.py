@@ -5,164 +5,42 @@ cannot be looked for, stops the start.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-
 from shared.contracts.vocabulary import Category, Colour
-from triage.colours import ColourRule, Finding, Found, Grave, Soon, Table, findings
-from triage.signs import Hit, Phrase, Phrasebook
+from triage import lines
+from triage.colours import ColourRule, Finding, Found, Soon, Table, findings
+from triage.deterioration import Deterioration
+from triage.formats import (
+    CategoriesFile,
+    ColoursFile,
+    Derived,
+    Need,
+    NeedsFile,
+    PolicyFile,
+    RulesInvalid,
+    SignsFile,
+    Wording,
+    WordsFile,
+    check_names,
+    parsed,
+    parsed_cues,
+    sources_in,
+)
+from triage.phrases import Phrase, Ready
+from triage.signs import Hit, Phrasebook
+from triage.standard import PREFIX, AnswersFile, StandardAnswer
 
 FOLDER = Path(__file__).parent / "rules"
 POLICY = "triage-rules"
 """The name under which the rules' version is announced."""
-CUES = ("denied", "past", "now", "over", "supposed")
 HASH_CHARACTERS = 8
 LOUDEST = 3
 """Words that are named as the reason for a category."""
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The quick one where the library was built with it."""
-T = TypeVar("T", bound=BaseModel)
-
-
-class RulesInvalid(ValueError):
-    """A rule file is not as described; the message names the file and each place."""
-
-
-class _Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _by_name(kind: type[Grave] | type[Soon]) -> BeforeValidator:
-    names = {member.name.lower(): member for member in kind}
-    return BeforeValidator(lambda value: names.get(value, value))
-
-
-GraveName = Annotated[Grave, _by_name(Grave)]
-SoonName = Annotated[Soon, _by_name(Soon)]
-Minutes = Annotated[int, Field(gt=0, le=10_080)]
-
-
-class _Unknown(_Checked):
-    plea: Colour
-    need: Colour
-    other: Colour
-    quiet: Colour
-
-
-class _Minutes(_Checked):
-    red: Minutes
-    yellow: Minutes
-    green: Minutes
-
-    def by_colour(self) -> dict[Colour, int]:
-        return {Colour(name): minutes for name, minutes in self}
-
-
-class _Row(_Checked):
-    now: Colour
-    days: Colour
-    later: Colour
-    open: Colour
-
-    def by_soon(self) -> dict[Soon, Colour]:
-        return {Soon[name.upper()]: colour for name, colour in self}
-
-
-class _Table(_Checked):
-    life: _Row
-    harm: _Row
-    need: _Row
-    none: _Row
-
-    def by_grave(self) -> Table:
-        return {Grave[name.upper()]: row.by_soon() for name, row in self}
-
-
-class _Policy(_Checked):
-    version: str = Field(min_length=1)
-    review_minutes: _Minutes
-    alarm_every_minutes: _Minutes
-    colours: _Table
-    unknown: _Unknown
-
-
-class _Measure(_Checked):
-    words: str
-    at_least: float | None = None
-    at_most: float | None = None
-
-
-class _Wording(_Checked):
-    zh: tuple[str, ...] = ()
-    en: tuple[str, ...] = ()
-
-
-class _Sign(_Wording):
-    measures: tuple[_Measure, ...] = ()
-    except_: tuple[str, ...] = Field(default=(), alias="except")
-    despite: frozenset[Literal["denied", "past", "over", "supposed", "topic"]] = frozenset()
-
-
-class _Derived(_Checked):
-    needs: tuple[str, ...]
-    unless: tuple[str, ...] = ()
-
-
-class _Signs(_Checked):
-    signs: dict[str, _Sign]
-    groups: dict[str, tuple[str, ...]]
-    derived: dict[str, _Derived] = {}
-
-
-class _ColourRule(_Checked):
-    id: str
-    grave: GraveName
-    soon: SoonName
-    needs: tuple[str, ...] = Field(min_length=1)
-    one_of: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
-    same_sentence: bool = False
-    raised_by: tuple[str, ...] = ()
-    follows_deadline: bool = True
-    sure: bool = True
-    emergency: bool = False
-    category: Category | None = None
-
-
-class _Colours(_Checked):
-    rules: tuple[_ColourRule, ...]
-
-
-class _About(_Checked):
-    signs: dict[str, float] = {}
-    words: dict[float, tuple[str, ...]] = {}
-
-
-class _Categories(_Checked):
-    stated: float
-    asking: float = Field(ge=1)
-    deciding: float = Field(ge=1)
-    least: float
-    needs: frozenset[Category]
-    categories: dict[Category, _About]
-
-
-class _Need(_Checked):
-    id: str
-    gives: str
-    needs: tuple[str, ...] = ()
-    one_of: tuple[str, ...] = ()
-
-
-class _Needs(_Checked):
-    needs: tuple[_Need, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +88,7 @@ class Weights:
         return best, [hit for _, hit in loudest]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """Everything triage decides by, ready for use; the same for every text until the version changes."""
 
@@ -222,11 +100,20 @@ class Rules:
     unknown: Mapping[str, Colour]
     """Where no rule fits: by whether somebody calls for help (plea), the words are of a need, or neither (other)."""
     weights: Weights = field(repr=False)
-    needs: tuple[_Need, ...]
+    needs: tuple[Need, ...]
     groups: Mapping[str, tuple[str, ...]] = field(repr=False)
-    derived: Mapping[str, _Derived] = field(repr=False)
+    derived: Mapping[str, Derived] = field(repr=False)
     review_minutes: Mapping[Colour, int]
     alarm_every_minutes: Mapping[Colour, int]
+    deterioration: tuple[Deterioration, ...] = ()
+    answers: tuple[StandardAnswer, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def urgent(self) -> frozenset[str]:
+        """Signs from which a colour may come: what a text says to be over takes these away."""
+        names = {name for rule in self.colour_rules for name in (*rule.needs, *rule.one_of)}
+        members = {member for name in names for member in self.groups.get(name, ())}
+        return frozenset((names | members) - {"plea"})
 
     def complete(self, found: dict[str, list[Hit]]) -> Found:
         """What was found, with the groups and combinations that follow from it."""
@@ -241,30 +128,46 @@ class Rules:
 
     def findings(self, found: Found, by_deadline: Soon) -> list[Finding]:
         """What the colour rules give, the most urgent first."""
-        return findings(found, self.colour_rules, self.table, by_deadline)
+        first = self._by_first
+        begun = sorted(n for name in found for n in first.get(name, ()))
+        return findings(found, (self.colour_rules[n] for n in begun), self.table, by_deadline)
+
+    @cached_property
+    def _by_first(self) -> Mapping[str, tuple[int, ...]]:
+        """The places of the colour rules by the first sign that each needs: most need not be looked at."""
+        places: dict[str, list[int]] = {}
+        for n, rule in enumerate(self.colour_rules):
+            places.setdefault(rule.needs[0], []).append(n)
+        return {name: tuple(each) for name, each in places.items()}
 
 
 @cache
 def load(zone: ZoneInfo, folder: Path = FOLDER) -> Rules:
     """The rules in a folder, read once in a process; raises RulesInvalid. `zone` is the city's, for days in texts."""
-    sources = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"))}
-    policy = _parsed(_Policy, "policy", sources)
-    signs = _parsed(_Signs, "signs", sources)
-    cues = _parsed_cues(sources)
-    colours = _parsed(_Colours, "colours", sources)
-    categories = _parsed(_Categories, "categories", sources)
-    needs = _parsed(_Needs, "needs", sources)
-    _check_names(signs, colours, categories, needs)
-    phrases = [*_sign_phrases(signs), *_cue_phrases(cues), *_category_phrases(categories)]
-    try:
-        book = Phrasebook(phrases, {name: frozenset(sign.despite) for name, sign in signs.signs.items()})
-    except ValueError as wrong:
-        raise RulesInvalid(f"a phrase cannot be looked for: {wrong}") from wrong
-    content = hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in sorted(sources.items())).encode())
+    return make(zone, sources_in(folder))
+
+
+def make(zone: ZoneInfo, sources: Mapping[str, str]) -> Rules:
+    """The rules that these files hold, by name; raises RulesInvalid, which names file and line of each mistake."""
+    policy = parsed(PolicyFile, "policy", sources)
+    signs = parsed(SignsFile, "signs", sources)
+    cues = parsed_cues(sources)
+    colours = parsed(ColoursFile, "colours", sources)
+    categories = parsed(CategoriesFile, "categories", sources)
+    needs = parsed(NeedsFile, "needs", sources)
+    words = parsed(WordsFile, "words", sources)
+    answers = parsed(AnswersFile, "answers", sources).answers
+    check_names(signs, colours, categories, needs, sources)
+    phrases = [
+        *_sign_phrases(signs, words),
+        *_cue_phrases(cues, words),
+        *_category_phrases(categories),
+        *_asked(answers, words),
+    ]
     return Rules(
-        version=f"{policy.version}+{content.hexdigest()[:HASH_CHARACTERS]}",
+        version=_version(policy.version, sources),
         zone=zone,
-        phrasebook=book,
+        phrasebook=_phrasebook(phrases, signs, sources),
         colour_rules=tuple(ColourRule(**rule.model_dump()) for rule in colours.rules),
         table=policy.colours.by_grave(),
         unknown=dict(policy.unknown),
@@ -274,93 +177,65 @@ def load(zone: ZoneInfo, folder: Path = FOLDER) -> Rules:
         derived=signs.derived,
         review_minutes=policy.review_minutes.by_colour(),
         alarm_every_minutes=policy.alarm_every_minutes.by_colour(),
+        deterioration=policy.deterioration,
+        answers=answers,
     )
 
 
-def _read(name: str, sources: Mapping[str, str]) -> Any:
-    if name not in sources:
-        raise RulesInvalid(f"{name}.yaml is missing")
-    try:
-        return yaml.load(sources[name], Loader=_LOADER)  # noqa: S506 one of the two safe ones
-    except yaml.YAMLError as wrong:
-        raise RulesInvalid(f"{name}.yaml is not YAML: {wrong}") from wrong
+def _version(declared: str, sources: Mapping[str, str]) -> str:
+    """What the policy declares, and a hash of what the files hold, so that no two contents share a version."""
+    content = "\0".join(f"{name}\0{text}" for name, text in sorted(sources.items()))
+    return f"{declared}+{hashlib.sha256(content.encode()).hexdigest()[:HASH_CHARACTERS]}"
 
 
-def _parsed(model: type[T], name: str, sources: Mapping[str, str]) -> T:
-    try:
-        return model.model_validate(_read(name, sources))
-    except ValidationError as wrong:
-        raise RulesInvalid(f"{name}.yaml: {_places(wrong)}") from wrong
-
-
-def _parsed_cues(sources: Mapping[str, str]) -> dict[str, _Wording]:
-    read = _read("cues", sources)
-    if not isinstance(read, dict) or set(read) != set(CUES):
-        raise RulesInvalid(f"cues.yaml must have exactly the keys {', '.join(CUES)}")
-    try:
-        return {cue: _Wording.model_validate(wording) for cue, wording in read.items()}
-    except ValidationError as wrong:
-        raise RulesInvalid(f"cues.yaml: {_places(wrong)}") from wrong
-
-
-def _places(wrong: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in wrong.errors())
-
-
-def _check_names(signs: _Signs, colours: _Colours, categories: _Categories, needs: _Needs) -> None:
-    """Every sign that is spoken of must be defined; every rule has an id of its own."""
-    known = set(signs.signs) | set(signs.groups) | set(signs.derived)
-    wrong = [
-        f"{where} speaks of {name!r}, which signs.yaml does not define"
-        for where, name in _spoken_of(signs, colours, categories, needs)
-        if name not in known
-    ]
-    ids = [rule.id for rule in colours.rules]
-    wrong += [f"colours.yaml has the rule {name!r} twice" for name in sorted({i for i in ids if ids.count(i) > 1})]
-    wrong += [
-        f"categories.yaml: {category.value} is missing" for category in set(Category) - set(categories.categories)
-    ]
+def _phrasebook(phrases: list[tuple[str, Phrase]], signs: SignsFile, sources: Mapping[str, str]) -> Phrasebook:
+    wrong = []
+    ready = []
+    for file, phrase in phrases:
+        try:
+            ready.append(Ready(phrase))
+        except ValueError as refused:
+            line = lines.line_with(sources[file], phrase.words)
+            wrong.append(f"{file}.yaml:{line}: a phrase cannot be looked for: {refused}")
     if wrong:
-        raise RulesInvalid("; ".join(wrong))
+        raise RulesInvalid("\n".join(wrong))
+    return Phrasebook(ready, {name: frozenset(sign.despite) for name, sign in signs.signs.items()})
 
 
-def _spoken_of(signs: _Signs, colours: _Colours, categories: _Categories, needs: _Needs) -> Iterator[tuple[str, str]]:
-    for group, members in signs.groups.items():
-        yield from ((f"group {group}", member) for member in members)
-    for name, derived in signs.derived.items():
-        yield from ((f"derived {name}", each) for each in (*derived.needs, *derived.unless))
-    for rule in colours.rules:
-        used = (*rule.needs, *rule.one_of, *rule.unless, *rule.raised_by)
-        yield from ((f"rule {rule.id}", each) for each in used)
-    for category, about in categories.categories.items():
-        yield from ((f"category {category.value}", each) for each in about.signs)
-    for need in needs.needs:
-        yield from ((f"need {need.id}", each) for each in (*need.needs, *need.one_of))
-
-
-def _sign_phrases(signs: _Signs) -> Iterator[Phrase]:
+def _sign_phrases(signs: SignsFile, words: WordsFile) -> Iterator[tuple[str, Phrase]]:
     for name, sign in signs.signs.items():
-        yield from (Phrase(name, words) for words in (*sign.zh, *sign.en))
-        yield from (Phrase(name, m.words, m.at_least, m.at_most) for m in sign.measures)
-        yield from (Phrase(f"!{name}", words) for words in sign.except_)
+        yield from _worded("signs", name, sign, words)
+        yield from (("signs", Phrase(name, m.words, m.at_least, m.at_most)) for m in sign.measures)
+        yield from (("signs", Phrase(f"!{name}", each, lists=words.zh)) for each in sign.except_)
 
 
-def _cue_phrases(cues: Mapping[str, _Wording]) -> Iterator[Phrase]:
+def _cue_phrases(cues: Mapping[str, Wording], words: WordsFile) -> Iterator[tuple[str, Phrase]]:
     for cue, wording in cues.items():
-        yield from (Phrase(f"cue.{cue}", words) for words in (*wording.zh, *wording.en))
+        yield from _worded("cues", f"cue.{cue}", wording, words)
+
+
+def _worded(file: str, name: str, wording: Wording, words: WordsFile) -> Iterator[tuple[str, Phrase]]:
+    yield from ((file, Phrase(name, each, lists=words.zh)) for each in wording.zh)
+    yield from ((file, Phrase(name, each, lists=words.en)) for each in wording.en)
+
+
+def _asked(answers: Iterable[StandardAnswer], words: WordsFile) -> Iterator[tuple[str, Phrase]]:
+    for each in answers:
+        yield from (("answers", Phrase(f"{PREFIX}{each.id}", asked, lists=words.zh)) for asked in each.asks.zh)
+        yield from (("answers", Phrase(f"{PREFIX}{each.id}", asked, lists=words.en)) for asked in each.asks.en)
 
 
 def _word_name(category: Category, weight: float) -> str:
     return f"word.{category.value}.{weight:g}"
 
 
-def _category_phrases(categories: _Categories) -> Iterator[Phrase]:
+def _category_phrases(categories: CategoriesFile) -> Iterator[tuple[str, Phrase]]:
     for category, about in categories.categories.items():
         for weight, words in about.words.items():
-            yield from (Phrase(_word_name(category, weight), word) for word in words)
+            yield from (("categories", Phrase(_word_name(category, weight), word)) for word in words)
 
 
-def _weights(categories: _Categories) -> Weights:
+def _weights(categories: CategoriesFile) -> Weights:
     signs: dict[str, list[tuple[Category, float]]] = {}
     words = {}
     for category, about in categories.categories.items():

@@ -1,46 +1,31 @@
 """Finds the phrases of the rules in a text, and whether each holds: not denied, not over, not merely supposed. Pure.
 
-A phrase is plain words with three marks: `(a|b|)` says one of these, `..` leaves a gap of a few characters (in
-English a few words), `#` is a number, which a measure may bound. All phrases are looked for in one pass: they are
-indexed by how they begin, and a gap is short, so the work grows with the length of the text and with nothing else.
+All phrases are looked for in one pass: the text is looked up, place by place, in a table of how they begin. A gap is
+short and what one name may find is bounded, so the work grows with the length of the text and with nothing else.
 """
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from triage import numerals
+from triage.phrases import Ready, Search, fold
 
-GAP_CHARACTERS = 6
-GAP_WORDS = 5
 DENIED_WORDS = 3
-MOST_VARIANTS = 4000
-"""Of one phrase: more is a mistake in a rule file."""
-MOST_GAPS = 3
-"""In one phrase: each multiplies the work at a place."""
 NEAR = 8
 """How many cues, or exceptions, before and after a hit are looked at: a bound for texts made to be slow."""
-_FLAT = str.maketrans(
-    {
-        **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
-        "　": " ",
-        "’": "'",
-        "‘": "'",
-        "“": '"',
-        "”": '"',
-    }
-)
+MOST_TRIES = 100
+"""Of one beginning in a text, for the same reason."""
+NOT_SIGNS = ("cue.", "word.", "answer.")
+"""Names of what is no sign begin so: nothing denies it."""
 _SENTENCE = re.compile(r"[。!?;\n]+|(?<=\D)\.(?=\s|$)")
 _CLAUSE = re.compile(r"[。!?;\n,:()【】]+|(?<=\D)\.(?=\s|$)|(?<=[^\x00-\x7f])\s+(?=[^\x00-\x7f])")
-_WORD = re.compile(r"[a-z][a-z'-]*")
 _NUMBER = re.compile(numerals.PATTERN)
-_CHOICE = re.compile(r"\(([^()]*)\)")
 _TOPIC = re.compile(r"#[^#\s]{1,30}#")
 """A hashtag names what others talk of too: it says nothing of this person."""
-_GAP_LATIN = rf"(?:[ ,]{{1,3}}[\w'-]{{1,24}}+){{0,{GAP_WORDS}}}?[ ,]{{0,3}}"
-_GAP = rf"[^。!?;\n]{{0,{GAP_CHARACTERS}}}?"
 _LIST = re.compile(r"[^,、]{0,8}(?:、[^,、]{1,8}){0,8}(?:、|和|或|及)[^,、]{0,2}")
 
 
@@ -51,16 +36,6 @@ class Standing(StrEnum):
     DENIED = "denied"
     OVER = "over"
     SUPPOSED = "supposed"
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """One way to say something: `words` in the syntax above; a number in it may be bounded, both ends included."""
-
-    name: str
-    words: str
-    at_least: float | None = None
-    at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,156 +68,59 @@ class Reading:
         return found
 
 
-def fold(text: str) -> str:
-    """Half-width and lower case, of the same length, so that offsets stay those of the original."""
-    flat = text.translate(_FLAT)
-    lowered = flat.lower()
-    if len(lowered) == len(flat):
-        return lowered
-    return "".join(low if len(low := character.lower()) == 1 else character for character in flat)
-
-
-def variants(words: str) -> list[str]:
-    """Each way to read the `(a|b)` of a phrase; raises ValueError where they are too many."""
-    found = [words]
-    while _CHOICE.search(found[0]):
-        found = list(dict.fromkeys(each for one in found for each in _opened(one)))
-        if len(found) > MOST_VARIANTS:
-            raise ValueError(f"{words!r} has more than {MOST_VARIANTS} variants")
-    return found
-
-
-def _opened(words: str) -> list[str]:
-    match = _CHOICE.search(words)
-    if match is None:
-        return [words]
-    return [words[: match.start()] + choice + words[match.end() :] for choice in match[1].split("|")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """A phrase ready to be looked for at a place; `pattern` only where it is more than plain words."""
-
-    phrase: Phrase
-    words: str
-    pattern: re.Pattern[str] | None
-
-    def end(self, text: str, start: int) -> int | None:
-        """Where it ends if it stands at `start`."""
-        if self.pattern is None:
-            if not text.startswith(self.words, start):
-                return None
-            end = start + len(self.words)
-            return None if _runs_on(text, end) else end
-        match = self.pattern.match(text, start)
-        if match is None or not self._within(match):
-            return None
-        return match.end()
-
-    def _within(self, match: re.Match[str]) -> bool:
-        least, most = self.phrase.at_least, self.phrase.at_most
-        if least is None and most is None:
-            return True
-        value = numerals.number(match["n"])
-        return value is not None and (least is None or value >= least) and (most is None or value <= most)
-
-
-def _runs_on(text: str, end: int) -> bool:
-    """Whether a Latin word goes on over `end`: `cat` is not found in `category`."""
-    before, after = text[end - 1], text[end : end + 1]
-    return before.isascii() and after.isascii() and before.isalnum() and after.isalnum()
-
-
-def _search(phrase: Phrase) -> _Search:
-    """Raises ValueError for a phrase with too many gaps."""
-    words = fold(phrase.words)
-    if not re.search(r"\.\.|[#(]", words):
-        return _Search(phrase, words, None)
-    if words.count("..") > MOST_GAPS:
-        raise ValueError(f"{phrase.words!r} has more than {MOST_GAPS} gaps")
-    spoken = words.isascii()
-    gap = _GAP_LATIN if spoken else _GAP
-    count = numerals.PATTERN_EN if spoken else numerals.PATTERN
-    source = ""
-    for part in re.split(r"( ?\.\. ?|[#(|)])", words):
-        if part == "#":
-            source += rf"(?P<n>{count})\s?" if "(?P<n>" not in source else count
-        elif part in "(|)":
-            source += part.replace("(", "(?:")
-        else:
-            source += gap if part.strip() == ".." else re.escape(part)
-    return _Search(phrase, words, re.compile(source + r"(?![a-z0-9])" if words[-1].isascii() else source))
-
-
-def _next(text: str, start: int) -> str:
-    """The character that follows, a space passed over."""
-    return text[start : start + 2].lstrip()[:1]
-
-
-def _head(words: str) -> str:
-    """By what a phrase is found: `#` and what follows the number, a Latin word, or its first one or two characters."""
-    if not words.strip() or words.startswith(".."):
-        raise ValueError(f"{words!r} must begin with words or a number")
-    if words[0] == "#":
-        return "#" + _next(words, 1)
-    if word := _WORD.match(words):
-        return word[0]
-    return words[0] if words[1:2] in ("", ".", "#", " ") else words[:2]
-
-
 class Phrasebook:
-    """All phrases of the rules, indexed by how they begin, and the cues that say how a phrase stands."""
+    """All phrases of the rules, in a table by how they begin, and the cues that say how a phrase stands."""
 
-    def __init__(self, phrases: Iterable[Phrase], despite: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, phrases: Iterable[Ready], despite: Mapping[str, frozenset[str]]) -> None:
         """`despite` names, for a sign that holds all the same, the cues that do not touch it."""
         self._despite = despite
-        self._heads: dict[str, dict[str, list[_Search]]] = {}
-        """By the first character, then by the second (empty: any)."""
-        self._words: dict[str, list[_Search]] = {}
-        self._numbered: dict[str, list[_Search]] = {}
-        for phrase in phrases:
-            search = _search(phrase)
-            for head in {_head(words) for words in variants(search.words)}:
-                self._index(head, search)
-
-    def _index(self, head: str, search: _Search) -> None:
-        if head[0] == "#":
-            self._numbered.setdefault(head[1:], []).append(search)
-        elif _WORD.match(head):
-            self._words.setdefault(head, []).append(search)
-        else:
-            self._heads.setdefault(head[0], {}).setdefault(head[1:], []).append(search)
+        self._table: dict[str, list[Search]] = {}
+        self._numbered: dict[str, list[Search]] = {}
+        """Those that begin with a number, by what stands behind it."""
+        for ready, firsts in (pair for each in phrases for pair in zip(each.searches, each.following, strict=True)):
+            for first in firsts:
+                self._numbered.setdefault(first, []).append(ready)
+            for beginning in ready.beginnings:
+                self._table.setdefault(beginning, []).append(ready)
+        self._lengths = _lengths(self._table)
 
     def read(self, text: str) -> Reading:
         """What the phrases find in the text, in the order of the text."""
         folded = fold(text)
         sentences = [match.end() for match in _SENTENCE.finditer(folded)]
+        counts: dict[str, int] = {}
         spans = set()
-        for start, search in self._candidates(folded):
-            end = search.end(folded, start)
-            if end is not None:
-                spans.add((start, end, search.phrase.name))
+        for start, begun, searches in (*self._begun(folded), *self._after_numbers(folded)):
+            for ready in searches:
+                name = ready.name
+                if counts.get(name, 0) < ready.most and (end := ready.end(folded, start, begun)) is not None:
+                    counts[name] = counts.get(name, 0) + 1
+                    spans.add((start, end, name))
         found = [Hit(name, start, end, bisect_right(sentences, start)) for start, end, name in sorted(spans)]
         return Reading(folded, tuple(self._judged(folded, _without_exceptions(found))))
 
-    def _candidates(self, text: str) -> Iterator[tuple[int, _Search]]:
+    def _begun(self, text: str) -> Iterator[tuple[int, int, list[Search]]]:
+        """Where phrases may stand whose beginning is there: where they start and the beginning ends."""
+        lengths, table, size, seen = self._lengths, self._table, len(text), dict[str, int]()
         for start, character in enumerate(text):
-            heads = self._heads.get(character)
-            if heads:
-                following = text[start + 1 : start + 2]
-                for search in heads.get("", ()):
-                    yield start, search
-                for search in heads.get(following, ()) if following else ():
-                    yield start, search
-        yield from self._words_and_numbers(text)
+            by_second = lengths.get(character)
+            if by_second is None or (character.isascii() and start and _goes_on(text[start - 1], character)):
+                continue
+            for length in by_second.get(text[start + 1 : start + 2]) or by_second[""]:
+                beginning = text[start : start + length]
+                searches = table.get(beginning)
+                if searches is None or start + length > size or seen.get(beginning, 0) >= MOST_TRIES:
+                    continue
+                seen[beginning] = seen.get(beginning, 0) + 1
+                yield start, start + length, searches
 
-    def _words_and_numbers(self, text: str) -> Iterator[tuple[int, _Search]]:
-        for word in _WORD.finditer(text):
-            for search in self._words.get(word[0], ()):
-                yield word.start(), search
+    def _after_numbers(self, text: str) -> Iterator[tuple[int, int, list[Search]]]:
+        seen: Counter[str] = Counter()
         for number in _NUMBER.finditer(text):
-            for search in self._numbered.get(_next(text, number.end()), ()):
-                yield number.start(), search
+            following = _next(text, number.end())
+            if following in self._numbered and seen[following] < MOST_TRIES:
+                seen[following] += 1
+                yield number.start(), number.start(), self._numbered[following]
 
     def _judged(self, text: str, hits: list[Hit]) -> Iterator[Hit]:
         cues = _cues(hits)
@@ -254,13 +132,34 @@ class Phrasebook:
         for hit in hits:
             standing = Standing.STANDS
             despite = self._despite.get(hit.name, frozenset())
-            if hit.name.startswith(("cue.", "word.")):
+            if hit.name.startswith(NOT_SIGNS):
                 pass
             elif "topic" not in despite and any(start <= hit.start < end for start, end in topics):
                 standing = Standing.SUPPOSED
             else:
                 standing = _standing(text, hit, cues, clauses, despite)
             yield hit if standing is Standing.STANDS else Hit(hit.name, hit.start, hit.end, hit.sentence, standing)
+
+
+def _lengths(beginnings: Iterable[str]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """By the first character, then the second (empty: any other): how long the beginnings are that begin so."""
+    found: dict[str, dict[str, set[int]]] = {}
+    for beginning in beginnings:
+        found.setdefault(beginning[0], {"": set()}).setdefault(beginning[1:2], set()).add(len(beginning))
+    return {
+        first: {second: tuple(sorted(lengths | by_second[""])) for second, lengths in by_second.items()}
+        for first, by_second in found.items()
+    }
+
+
+def _goes_on(before: str, character: str) -> bool:
+    """Whether a Latin word is under way."""
+    return before.isascii() and before.isalnum() and character.isalnum()
+
+
+def _next(text: str, start: int) -> str:
+    """The character that follows, a space passed over."""
+    return text[start : start + 2].lstrip()[:1]
 
 
 def _without_exceptions(hits: list[Hit]) -> list[Hit]:
@@ -281,7 +180,7 @@ def _without_exceptions(hits: list[Hit]) -> list[Hit]:
 
 def _cues(hits: list[Hit]) -> list[Hit]:
     """The cues; a denial that is part of what a sign says (no insulin left) denies nothing else."""
-    signs = [hit for hit in hits if not hit.name.startswith(("cue.", "word."))]
+    signs = [hit for hit in hits if not hit.name.startswith(NOT_SIGNS)]
     return [
         hit
         for hit in hits

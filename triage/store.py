@@ -8,12 +8,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.contracts.vocabulary import Category, Language, Status
 from shared.database import Transaction, new_metadata
 from shared.rows import JsonText, among, by_column, given, insert_given, upsert_given, value_of
-from triage.model import MOST_COST, Assessment, Case, Text
+from triage.model import MOST_COST, Assessment, Case
+from triage.reading import Text
 
 metadata = new_metadata()
 Id = sa.Uuid()
@@ -31,6 +32,7 @@ requests = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
     sa.Column("person_decided", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("alarms", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("received_at", At),
     sa.Column("review_due_at", At),  # null where nobody is asked
     sa.Column("review_order", sa.SmallInteger, nullable=False, server_default="0"),  # 0 is the dearest mistake
 )
@@ -63,13 +65,6 @@ texts = sa.Table(
     sa.Column("filed_at", At, nullable=False),
     sa.Column("received_at", At, nullable=False),
     sa.Column("stated_category", sa.Text),
-)
-
-policies = sa.Table(
-    "policies",
-    metadata,
-    sa.Column("policy", sa.Text, primary_key=True),
-    sa.Column("version", sa.Text, nullable=False),
 )
 
 
@@ -140,10 +135,21 @@ def _case(row: Any) -> Case:
         current=AS_JSON.validate_json(row.assessment) if row.assessment else None,
         person_decided=row.person_decided,
         alarms=row.alarms,
+        received_at=row.received_at,
     )
 
 
-CHANGING = ("status", "area", "organisations", "revision", "person_decided", "alarms", "review_due_at", "review_order")
+CHANGING = (
+    "status",
+    "area",
+    "organisations",
+    "revision",
+    "person_decided",
+    "alarms",
+    "received_at",
+    "review_due_at",
+    "review_order",
+)
 _changed = given(requests, "request_id", *CHANGING)
 SAVE_CASES = (
     sa.update(requests)
@@ -170,6 +176,7 @@ def _row(case: Case) -> dict[str, Any]:
         "revision": case.revision,
         "person_decided": case.person_decided,
         "alarms": case.alarms,
+        "received_at": case.received_at,
         "review_due_at": asked.review_due_at if asked else None,
         "review_order": MOST_COST - asked.cost if asked else 0,
     }
@@ -296,19 +303,3 @@ async def list_reviews(connection: Transaction, after: tuple[int, datetime, UUID
         query = query.where(place > sa.tuple_(*map(sa.literal, after)))
     rows = await connection.execute(query)
     return [Review(_case(row), row.review_order, row.review_due_at) for row in rows]
-
-
-# Policies
-
-
-async def record_policy(connection: Transaction, policy: str, version: str) -> bool:
-    """Keep the version in force; True where it is another than before."""
-    new = insert(policies).values(policy=policy, version=version)
-    changed = await connection.execute(
-        new.on_conflict_do_update(
-            index_elements=["policy"],
-            set_={"version": new.excluded.version},
-            where=policies.c.version != new.excluded.version,
-        ).returning(policies.c.policy)
-    )
-    return changed.first() is not None

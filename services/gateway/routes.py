@@ -35,6 +35,9 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "triage": {
             "/v1/requests/{id}/assessments": "GET POST",
             "/v1/reviews": "GET",
+            "/v1/requests/{id}/standard-answers": "GET",
+            "/v1/assessments": "GET",
+            "/v1/policies/triage": "GET POST",
         },
         "dispatch": {
             "/v1/tasks": "GET",

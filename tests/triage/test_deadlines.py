@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.triage.builders import FILED_AT, ZONE
 from triage.deadlines import LONGEST_AHEAD_DAYS, find_deadline
-from triage.signs import fold
+from triage.phrases import fold
 
 # FILED_AT is Tuesday, 25 October 2022, 15:00 in Shanghai.
 STATED = {

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from shared.contracts.vocabulary import Category, Colour, Decider, Language
 from tests.triage.builders import CALM, DOUBTFUL, FILED_AT, STORY, SUPPOSED, UNKNOWN, ZONE, read, the_rules
-from triage.model import MOST_COST, Override, Text, amended, assess_all, overridden
-from triage.signs import fold
+from triage.model import MOST_COST, Override, amended, assess_all, overridden
+from triage.phrases import fold
+from triage.reading import Text
 
 PIECES = [
     "爷爷喘不上气", "没有发烧", "孕妇羊水破了", "药只够两天", "明天要透析", "请问医保怎么报销", "小区停水三天了",

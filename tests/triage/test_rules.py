@@ -6,7 +6,8 @@ import yaml
 
 from shared.contracts.vocabulary import Colour
 from tests.triage.builders import ZONE, the_rules
-from triage.rules import FOLDER, RulesInvalid, load
+from triage.formats import RulesInvalid
+from triage.rules import FOLDER, load
 
 
 @pytest.fixture
@@ -40,9 +41,9 @@ def test_the_clocks_of_a_review_are_those_of_the_domain() -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("policy", "red: 5", "red: soon", "policy.yaml: review_minutes.red"),
+        ("policy", "red: 5", "red: soon", "policy.yaml:6: review_minutes.red"),
         ("policy", "version:", "versoin:", "versoin"),
-        ("policy", "life: {now: red", "life: {now: purple", "policy.yaml: colours"),
+        ("policy", "life: {now: red", "life: {now: purple", "policy.yaml:13: colours"),
         ("policy", "life: {now: red, days: red, later: yellow, open: red}", "life: {now: red}", "life"),
         ("colours", "needs: [unconscious]", "needs: [uncoscious]", "uncoscious"),
         ("colours", "id: bleeding", "id: unconscious", "'unconscious' twice"),
@@ -52,7 +53,7 @@ def test_the_clocks_of_a_review_are_those_of_the_domain() -> None:
         ("cues", "denied:", "refused:", "cues.yaml"),
         ("cues", "zh: [没有", "zh: [[没有], [没有", "cues.yaml"),
         ("signs", "zh: [昏睡不醒", "zh: [..昏睡不醒", "昏睡不醒"),
-        ("signs", "signs:", "signs: [", "signs.yaml is not YAML"),
+        ("signs", "signs:", "signs: [", "is not YAML"),
         ("needs", "gives: transport", "gave: transport", "gave"),
     ],
 )
