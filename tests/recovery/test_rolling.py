@@ -55,12 +55,9 @@ async def test_a_rolling_restart_under_load_loses_nothing(cluster: tuple[Path, r
     filed = set(load.receipts.values())
     assert filed
     await load.finish(filed, SETTLED_SECONDS)
-    books = await Books.open(var)
-    try:
+    async with Books.open(var) as books:
         await eventually(books.disagreements, lambda found: found == [], SETTLED_SECONDS)
         known = lives(await books.log())
-    finally:
-        await books.close()
     assert set(known) == filed
     assert len(filed) == len(load.receipts)
     assert {life.status.value for life in known.values()} <= {"answered", "closed"}
