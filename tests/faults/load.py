@@ -16,7 +16,7 @@ from tests.support.desk import work_on
 from tests.support.eventually import eventually
 
 FILERS = 2
-PAUSE_SECONDS = 0.3
+PAUSE_SECONDS = 0.6
 TURN_SECONDS = 0.05
 PATIENCE_SECONDS = 10
 HEARD_SECONDS = 90

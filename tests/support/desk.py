@@ -14,7 +14,8 @@ ANSWER = "已安排。"
 def next_step(task: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """The verb and what is said with it; None where the task waits for others or is done.
 
-    It is accepted, confirmed for a time tomorrow where others or the lead's answer wait for that, then answered.
+    It is accepted, confirmed for a time tomorrow where others or the lead's answer wait for that, then answered; help
+    is done as soon as it is confirmed, so that it is out of the list of what is open.
     """
     if task["status"] == "assigned":
         return "accept", {}
@@ -22,9 +23,9 @@ def next_step(task: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return None
     if task["confirmed_at"] is None and (task["role"] == "assisting" or task["waits_for"]):
         return "confirm", {"happens_at": (wall_now() + timedelta(days=1)).isoformat()}
-    if task["role"] == "lead" and not task["waits_for"]:
-        return "answer", {"text": ANSWER}
-    return None
+    if task["role"] == "assisting":
+        return "fulfil", {}
+    return None if task["waits_for"] else ("answer", {"text": ANSWER})
 
 
 async def work_on(client: httpx2.AsyncClient, task: Mapping[str, Any]) -> None:
