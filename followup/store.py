@@ -14,6 +14,7 @@ from followup.figures import TOTAL, Cell, Counts, spans
 from followup.lookback import Visit, VisitState
 from followup.model import Case
 from followup.plan import Plan
+from shared.contracts.life import Life
 from shared.contracts.vocabulary import AlarmKind, Medium
 from shared.database import Transaction, new_metadata
 from shared.rows import JsonText, among, by_column, insert_given, upsert_given
@@ -154,6 +155,14 @@ async def save_cases(connection: Transaction, changed: Iterable[Case]) -> None:
     ]
     if rows:
         await connection.execute(SAVE_CASES, by_column(cases.c.keys(), rows))
+
+
+async def list_lives(connection: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str, Life]]:
+    """Each request with the status it is filed under and its life, by id."""
+    query = sa.select(cases.c.request_id, cases.c.status, cases.c.body).order_by(cases.c.request_id).limit(limit)
+    if after is not None:
+        query = query.where(cases.c.request_id > after)
+    return [(row.request_id, row.status, CASE.validate_json(row.body).life) for row in await connection.execute(query)]
 
 
 # Visits

@@ -34,6 +34,18 @@ ADVANCE = (
 )
 
 
+async def as_of(connection: Transaction, topic: str) -> str:
+    """How far the topic is read, `requests:12,40`; what the transaction reads after this is of the same moment.
+
+    To be called first in a transaction.
+    """
+    await connection.execute(sa.text("set transaction isolation level repeatable read"))
+    rows = await connection.execute(sa.select(positions).where(positions.c.topic == topic))
+    read = {row.number: row.position for row in rows}
+    numbers = range(max(read, default=0) + 1)
+    return f"{topic.removeprefix('heed.')}:{','.join(str(read.get(number, 0)) for number in numbers)}"
+
+
 class StaleLease(Exception):
     """Another process reads this partition now; what this one was about to write is rolled back."""
 
