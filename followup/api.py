@@ -247,6 +247,7 @@ class StatusItem(BaseModel):
 
     id: UUID
     status: Status
+    listed_as: Status = Field(description="The status by which it is found in lists; the same, if all is well.")
     colour: Colour | None
     category: str | None
     outcome: Outcome | None
@@ -269,14 +270,15 @@ async def list_statuses(
     items = [
         StatusItem(
             id=request_id,
-            status=Status(status),
+            status=life.status,
+            listed_as=Status(listed_as),
             colour=life.colour,
             category=life.category,
             outcome=life.outcome,
             holder=life.holder.kind if life.holder else None,
             name=life.holder.name if life.holder else None,
         )
-        for request_id, status, life in rows[:limit]
+        for request_id, listed_as, life in rows[:limit]
     ]
     return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None)
 

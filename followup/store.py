@@ -158,7 +158,7 @@ async def save_cases(connection: Transaction, changed: Iterable[Case]) -> None:
 
 
 async def list_lives(connection: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str, Life]]:
-    """Each request with the status it is filed under and its life, by id."""
+    """Each request with the status it is listed as and its life, by id."""
     query = sa.select(cases.c.request_id, cases.c.status, cases.c.body).order_by(cases.c.request_id).limit(limit)
     if after is not None:
         query = query.where(cases.c.request_id > after)

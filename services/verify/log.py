@@ -74,7 +74,7 @@ class Log:
         """Every record from these positions to those."""
         at, silent = dict(begins), 0
         while missing := {p: position for p, position in at.items() if position < ends[p]}:
-            page = await self._source.page(missing)
+            page = await self._source.page(at)
             silent = 0 if page else silent + 1
             if silent == SILENT_PAGES:
                 for p, position in sorted(missing.items()):

@@ -8,7 +8,7 @@ from services.verify.asking import Api
 from shared.bus import Bus, Partition
 
 Positions = dict[Partition, int]
-PAGE = 2000
+PAGE_RECORDS = 2000
 PATIENCE_SECONDS = 5.0
 
 
@@ -30,15 +30,19 @@ class Source(Protocol):
         ...
 
     async def page(self, positions: Positions) -> list[Standing]:
-        """The next records from these positions on, each partition in its order; none where none comes for a while."""
+        """The next records from these positions on, each partition in its order; none where none comes for a while.
+
+        `positions` has every partition of its topics.
+        """
         ...
 
 
 class OverApi:
     """The log as `GET /v1/log` gives it out."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, api: Api, page_records: int = PAGE_RECORDS) -> None:
+        """`page_records` is about how many records come with a call."""
+        self._api, self._page_records = api, page_records
 
     async def ends(self, topics: Sequence[str]) -> Positions:
         """As the gateway says."""
@@ -47,7 +51,9 @@ class OverApi:
     async def page(self, positions: Positions) -> list[Standing]:
         """One page."""
         topics = sorted({at.topic for at in positions})
-        page = await self._api.get("/v1/log", topic=topics, limit=PAGE, **{"from": write_positions(positions)})
+        page = await self._api.get(
+            "/v1/log", topic=topics, limit=self._page_records, **{"from": write_positions(positions)}
+        )
         return [
             Standing(
                 Partition(item["topic"], item["partition"]),
@@ -74,7 +80,7 @@ class AtTheBus:
     async def page(self, positions: Positions) -> list[Standing]:
         """One batch, by a reader of its own."""
         async with self._bus.reader() as reader:
-            batch = await reader.read(positions, PAGE, PATIENCE_SECONDS)
+            batch = await reader.read(positions, PAGE_RECORDS, PATIENCE_SECONDS)
         return [Standing(d.partition, d.position, d.record.key, d.record.headers, d.record.value) for d in batch]
 
 

@@ -65,9 +65,14 @@ async def read_watchdog(api: Api, _: Collection[str]) -> Views:
     """Every request as followup has it."""
     found: dict[str, list[Shown]] = {}
     async for item in api.items("/v1/statuses", limit=1000):
-        holder = (item["holder"], item["name"]) if item["holder"] else None
-        found[item["id"]] = [Shown(item["status"], holder, item["colour"], item["category"], item["outcome"])]
+        found[item["id"]] = [_of_watchdog(item)]
     return found
+
+
+def _of_watchdog(item: dict[str, Any]) -> Shown:
+    held_by, status = (item["holder"], item["name"]) if item["holder"] else None, item["status"]
+    breach = None if item["listed_as"] == status else f"listed as {item['listed_as']}, shown as {status}"
+    return Shown(status, held_by, item["colour"], item["category"], item["outcome"], breach)
 
 
 VIEWS: Mapping[str, Read] = {"the queue": read_queue, "the watchdog": read_watchdog}
