@@ -259,14 +259,16 @@ class StatusItem(BaseModel):
 async def list_statuses(
     caller: Caller,
     service: Here,
+    response: Response,
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Most items on a page.")] = 1000,
 ) -> Page[StatusItem]:
-    """Every request as the watchdog knows it, by id: to be compared with the log, and with the views."""
+    """Every request as the watchdog knows it, by id: to be compared with the log, which is read up to Heed-Read."""
     if caller.kind not in DESK:
         raise Forbidden
     after = _after(cursor, UUID)
-    rows = await service.query(store.list_lives, UUID(str(after[0])) if after else None, limit + 1)
+    rows, read = await service.query(store.list_lives, UUID(str(after[0])) if after else None, limit + 1)
+    response.headers["Heed-Read"] = read
     items = [
         StatusItem(
             id=request_id,

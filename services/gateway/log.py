@@ -8,7 +8,9 @@ from pydantic import BaseModel, Field
 
 from services.gateway import tail
 from shared.bus import Delivered
+from shared.contracts import requests
 from shared.identity import DESK
+from shared.messaging.positions import read_to
 from shared.problems import Forbidden, InvalidInput
 from shared.service import Here
 from shared.web import Caller, responses
@@ -35,6 +37,7 @@ class LogPage(BaseModel):
     items: list[Standing]
     next: str = Field(description="From where to go on: `<topic>:<position of partition 0>,<of 1>…;<topic>:…`.")
     ends: str = Field(description="Where the log ends now, in the same form.")
+    read: str = Field(description="How far the requests and the queue shown by this API have followed heed.requests.")
 
 
 @router.get("/v1/log", responses=responses(Forbidden, InvalidInput))
@@ -64,6 +67,7 @@ async def read_log(
         items=[_standing(delivered) for delivered in found],
         next=tail.write_positions(positions),
         ends=tail.write_positions(ends),
+        read=await service.query(read_to, requests.TOPIC),
     )
 
 

@@ -20,7 +20,7 @@ from services.verify.sources import Positions, read_positions
 from shared.contracts import Event, Fact
 
 DIMENSIONS = ("colour", "category", "organisation", "area", "channel", "hour")
-TRIES = 6
+TRIES = 4
 """Time alone moves figures too: what differs is asked for again, since followup's timers may fire a little late."""
 PAUSE_SECONDS = 1.0
 Groups = dict[str | None, list[Event[Fact]]]

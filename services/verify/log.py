@@ -150,6 +150,10 @@ class Log:
                 _advance(found, standing, json.loads(standing.value or b"{}"))
         return found
 
+    def at(self, topic: str) -> Positions:
+        """How far the topic was read."""
+        return {at: position for at, position in self._at.items() if at.topic == topic}
+
     # Counts
 
     @property

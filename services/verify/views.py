@@ -1,7 +1,7 @@
 """What the API says of each request, by the queue and by the watchdog, compared with the log.
 
-The services go on meanwhile: what differs is asked for again until it agrees, or until its history has stood still and
-it differs all the same.
+The services go on meanwhile. A view says how far it has followed the log; what differs is asked for again until it
+agrees, or until the view has come as far as the log and the history has stood still, and it differs all the same.
 """
 
 from collections import defaultdict
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.verify.asking import Api
-from services.verify.difference import Difference
+from services.verify.difference import CannotVerify, Difference
 from services.verify.history import ENDED, STATUSES, Request
-from services.verify.log import Log
+from services.verify.log import REQUESTS, Log
+from services.verify.sources import Positions, read_positions
 
-ROUNDS = 6
-"""How often what differs is asked for again while its history stands still: a service may be a little behind."""
-MOST_ROUNDS = 60
-PAUSE_SECONDS = 1.0
+ROUNDS = 2
+"""How often what differs while nothing moves is looked at before it is said."""
+MOST_ROUNDS = 120
+PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,17 @@ class Shown:
 
 
 Views = Mapping[str, list[Shown]]
-Read = Callable[[Api, Collection[str]], Awaitable[Views]]
+Read = Callable[[Api, Collection[str]], Awaitable[tuple[Views, Positions]]]
 
 
-async def read_queue(api: Api, statuses: Collection[str]) -> Views:
-    """The requests of these statuses, each list apart: so a request that is filed under two is seen twice."""
+async def read_queue(api: Api, statuses: Collection[str]) -> tuple[Views, Positions]:
+    """The requests of these statuses, each list apart: so a request that is listed as two is seen twice."""
+    read = read_positions((await api.get("/v1/log", topic=REQUESTS, **{"from": "latest"}))["read"])
     found: dict[str, list[Shown]] = defaultdict(list)
     for status in sorted(statuses):
         async for item in api.items("/v1/queue", status=status, limit=200):
             found[item["id"]].append(_of_queue(item, status))
-    return found
+    return found, read
 
 
 def _of_queue(item: dict[str, Any], listed: str) -> Shown:
@@ -61,12 +63,13 @@ def _breach(item: dict[str, Any]) -> str | None:
     return None
 
 
-async def read_watchdog(api: Api, _: Collection[str]) -> Views:
+async def read_watchdog(api: Api, _: Collection[str]) -> tuple[Views, Positions]:
     """Every request as followup has it."""
+    _, headers = await api.get_with_headers("/v1/statuses", limit=1)
     found: dict[str, list[Shown]] = {}
     async for item in api.items("/v1/statuses", limit=1000):
         found[item["id"]] = [_of_watchdog(item)]
-    return found
+    return found, read_positions(headers["heed-read"])
 
 
 def _of_watchdog(item: dict[str, Any]) -> Shown:
@@ -79,32 +82,34 @@ VIEWS: Mapping[str, Read] = {"the queue": read_queue, "the watchdog": read_watch
 
 
 async def compare(log: Log, api: Api) -> list[Difference]:
-    """Where a view differs from the log."""
+    """Where a view differs from the log; raises CannotVerify where one does not come to where the log is."""
     found = []
     for name, read in VIEWS.items():
-        differing = await _differing(log, api, read)
+        differing = await _differing(log, api, name, read)
         found += [Difference(f"request {request_id}", f"{name} {says}") for request_id, says in differing.items()]
     return found
 
 
-async def _differing(log: Log, api: Api, read: Read) -> dict[str, str]:
+async def _differing(log: Log, api: Api, name: str, read: Read) -> dict[str, str]:
+    """Each request that the view shows otherwise, and how."""
     suspects: dict[str, str] | None = None
     still, statuses = 0, set(STATUSES)
     for _ in range(MOST_ROUNDS):
-        moved_at = {request_id: request.facts for request_id, request in log.requests.items()}
-        views = await read(api, statuses)
+        facts, begin = {i: request.facts for i, request in log.requests.items()}, log.at(REQUESTS)
+        views, read_to = await read(api, statuses)
         await log.read_on()
         ids = suspects.keys() if suspects is not None else log.requests.keys() | (views.keys() - log.headless)
         suspects = {i: says for i in ids if (says := _says(log.requests.get(i), views.get(i, [])))}
         if not suspects:
             return {}
-        moved = any(i in log.requests and log.requests[i].facts != moved_at.get(i) for i in suspects)
-        still = 0 if moved else still + 1
+        is_behind = any(read_to.get(at, 0) < position for at, position in begin.items())
+        has_moved = any(i in log.requests and log.requests[i].facts != facts.get(i) for i in suspects)
+        still = 0 if is_behind or has_moved else still + 1
         if still == ROUNDS:
             return suspects
         statuses = _statuses(log, views, suspects)
         await api.pause(PAUSE_SECONDS)
-    return suspects or {}
+    raise CannotVerify(f"{name} does not come to where the log is.")
 
 
 def _statuses(log: Log, views: Views, ids: Collection[str]) -> set[str]:
