@@ -37,10 +37,15 @@ def verify(bus: str | None, seals: Path | None, cut: bool) -> None:
     except (CannotVerify, BusUnavailable, OSError) as failed:
         click.secho(f"Not verified: {failed}", fg="yellow", err=True)
         sys.exit(NOT_VERIFIED)
+    show(report)
+    sys.exit(0 if report.is_green else DIFFERS)
+
+
+def show(report: Report) -> None:
+    """Print it."""
     for line in report.lines:
         click.echo(line)
     click.secho(report.verdict, fg="green" if report.is_green else "red", bold=True)
-    sys.exit(0 if report.is_green else DIFFERS)
 
 
 def _read_kept(path: Path) -> list[Seal]:

@@ -87,10 +87,10 @@ def _requests_line(log: Log) -> str:
     return f"The requests: {len(log.requests)} = {' + '.join(parts) or 'none'}, by the queue and by the watchdog."
 
 
-async def verify_over_api(remote: Remote, now: Callable[[], datetime], promises: Promises) -> Report:
-    """Verify with nothing but the public API and a token of the desk."""
+async def verify_over_api(remote: Remote, now: Callable[[], datetime], city_dir: Path) -> Report:
+    """Verify with nothing but the public API, a token of the desk and the folder of the city's files."""
     async with calling(remote) as api:
-        return await verify(OverApi(api), api, now, promises)
+        return await verify(OverApi(api), api, now, read_promises(city_dir))
 
 
 @asynccontextmanager
