@@ -1,5 +1,7 @@
 """Every request as the watchdog knows it: page after page, with how far the log was read, for the desk alone."""
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
@@ -15,13 +17,13 @@ async def test_all_are_listed_once_page_after_page(harness: Harness) -> None:
     stories = [Story(Builder()).begun() for _ in range(5)]
     stories[0].answered(3)
     await harness.take(*(event for story in stories for event in story.events))
-    found, cursor = [], ""
+    found: list[dict[str, Any]] = []
+    params: dict[str, Any] = {"limit": 2}
     async with harness.client(OPERATOR) as client:
-        while cursor is not None:
-            page = (
-                await client.get(f"/v1/statuses?limit=2&cursor={cursor}" if cursor else "/v1/statuses?limit=2")
-            ).json()
-            found, cursor = [*found, *page["items"]], page["next_cursor"]
+        while params.get("cursor", "") is not None:
+            page = (await client.get("/v1/statuses", params=params)).json()
+            found += page["items"]
+            params["cursor"] = page["next_cursor"]
     assert [item["id"] for item in found] == sorted(str(story.id) for story in stories)
     answered = next(item for item in found if item["id"] == str(stories[0].id))
     assert (answered["status"], answered["listed_as"]) == ("answered", "answered")

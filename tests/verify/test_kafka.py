@@ -9,6 +9,7 @@ from followup.app import build
 from followup.seal_store import last_sealed_at
 from services.verify.log import read_log
 from services.verify.sources import AtTheBus
+from shared.clock import wall_now
 from shared.contracts import encode
 from shared.service import Service
 from tests.followup.stories import Story
@@ -23,7 +24,7 @@ async def test_a_log_on_kafka_is_sealed_and_verified(postgres: PostgresServer, k
     url = await postgres.fresh_database("followup")
     app = build(settings_for_tests(database=url, bus=f"kafka://{','.join(kafka)}", seal_seconds=0.5))
     service: Service = app.state.service
-    stories = [Story(Builder()).begun().answered(3) for _ in range(20)]
+    stories = [Story(Builder(), at=wall_now()).begun().answered() for _ in range(20)]
     async with app.router.lifespan_context(app):
         await service.bus.publish([encode(event) for story in stories for event in story.events])
         await eventually(lambda: service.query(last_sealed_at), lambda at: at[0] is not None, within_seconds=60)
