@@ -9,6 +9,7 @@ import httpx2
 from services.verify.difference import CannotVerify
 from shared.clock import Clock
 
+HEED_READ = "Heed-Read"
 TRIES = 5
 RETRY_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 60.0
@@ -29,10 +30,12 @@ class Api:
         """The answer's JSON; raises CannotVerify."""
         return (await self._answer(path, params)).json()
 
-    async def get_with_headers(self, path: str, **params: Any) -> tuple[Any, Mapping[str, str]]:
-        """The answer's JSON and headers; raises CannotVerify."""
+    async def get_as_of(self, path: str, **params: Any) -> tuple[Any, str]:
+        """The answer's JSON, and how far who answers had read the log; raises CannotVerify."""
         answer = await self._answer(path, params)
-        return answer.json(), answer.headers
+        if HEED_READ not in answer.headers:
+            raise CannotVerify(f"{path} does not say how far it has read the log ({HEED_READ}).")
+        return answer.json(), answer.headers[HEED_READ]
 
     async def items(self, path: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
         """All items of a list, page after page."""

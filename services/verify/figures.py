@@ -44,8 +44,8 @@ async def compare(log: Log, api: Api, now: Callable[[], datetime], promises: Pro
 async def _once(
     log: Log, api: Api, by: str | None, now: Callable[[], datetime], promises: Promises
 ) -> Difference | None:
-    shown, headers = await api.get_with_headers("/v1/figures", **({"by": by} if by else {}))
-    at, read = now(), read_positions(headers["heed-read"])
+    shown, read_to = await api.get_as_of("/v1/figures", **({"by": by} if by else {}))
+    at, read = now(), read_positions(read_to)
     await log.read_on()
     groups = _groups(log, read, by)
     said: dict[Any, Any] = {group["value"]: group["figures"] for group in shown["groups"]} if by else {}

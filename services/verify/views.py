@@ -65,11 +65,11 @@ def _breach(item: dict[str, Any]) -> str | None:
 
 async def read_watchdog(api: Api, _: Collection[str]) -> tuple[Views, Positions]:
     """Every request as followup has it."""
-    _, headers = await api.get_with_headers("/v1/statuses", limit=1)
+    _, read_to = await api.get_as_of("/v1/statuses", limit=1)
     found: dict[str, list[Shown]] = {}
     async for item in api.items("/v1/statuses", limit=1000):
         found[item["id"]] = [_of_watchdog(item)]
-    return found, read_positions(headers["heed-read"])
+    return found, read_positions(read_to)
 
 
 def _of_watchdog(item: dict[str, Any]) -> Shown:
