@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from followup import figures, handlers, store
@@ -19,7 +19,18 @@ from followup.lookback import (
     NotFulfilledYet,
     VisitOver,
 )
-from shared.contracts.vocabulary import AlarmKind, AttemptOutcome, Category, Colour, Language, Medium, Stage
+from shared.contracts.vocabulary import (
+    AlarmKind,
+    AttemptOutcome,
+    Category,
+    Colour,
+    HolderKind,
+    Language,
+    Medium,
+    Outcome,
+    Stage,
+    Status,
+)
 from shared.identity import DESK
 from shared.problems import Forbidden, InvalidInput, NotFound, RevisionConflict
 from shared.service import Here
@@ -195,11 +206,13 @@ class FiguresReport(BaseModel):
 async def read_figures(
     caller: Caller,
     service: Here,
+    response: Response,
     from_: Annotated[AwareDatetime | None, Query(alias="from", description="Received from here on.")] = None,
     to: Annotated[AwareDatetime | None, Query(description="Received before this.")] = None,
     by: Annotated[By | None, Query(description="Also grouped by this.")] = None,
 ) -> FiguresReport:
-    """The figures, by when requests were received, each rate with n and its 95 % Wilson interval."""
+    """The figures, by when requests were received, each rate with n and its 95 % Wilson interval. Heed-Read says how
+    far the log was read: `requests:<next position of partition 0>,<of 1>…`."""
     if not caller.is_staff:
         raise Forbidden
     begin = figures.hour_of(from_.astimezone(UTC)) if from_ else None
@@ -207,7 +220,8 @@ async def read_figures(
     if begin and end and begin >= end:
         raise InvalidInput("`from` must be before `to`.")
     horizon = figures.day_of(service.clock.now()) + timedelta(days=2)  # intake's clock may be a little ahead of ours
-    whole, groups = await service.query(handlers.read_figures, by, begin or OPENING, end or horizon)
+    whole, groups, read = await service.query(handlers.read_figures, by, begin or OPENING, end or horizon)
+    response.headers["Heed-Read"] = read
     shown = figures.figures(whole)
     return FiguresReport(
         from_=begin,
@@ -223,6 +237,52 @@ def _next_hour(at: datetime) -> datetime:
     """The end of the hour that `at` lies in; a full hour is its own end."""
     begin = figures.hour_of(at)
     return begin if begin == at else begin + timedelta(hours=1)
+
+
+# Statuses
+
+
+class StatusItem(BaseModel):
+    """A request as the watchdog knows it."""
+
+    id: UUID
+    status: Status
+    listed_as: Status = Field(description="The status by which it is found in lists; the same, if all is well.")
+    colour: Colour | None
+    category: str | None
+    outcome: Outcome | None
+    holder: HolderKind | None
+    name: str | None = Field(description="The holder's: a service, or an organisation's id.")
+
+
+@router.get("/statuses", responses=responses(Forbidden, InvalidInput))
+async def list_statuses(
+    caller: Caller,
+    service: Here,
+    response: Response,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Most items on a page.")] = 1000,
+) -> Page[StatusItem]:
+    """Every request as the watchdog knows it, by id: to be compared with the log, which is read up to Heed-Read."""
+    if caller.kind not in DESK:
+        raise Forbidden
+    after = _after(cursor, UUID)
+    rows, read = await service.query(store.list_lives, UUID(str(after[0])) if after else None, limit + 1)
+    response.headers["Heed-Read"] = read
+    items = [
+        StatusItem(
+            id=request_id,
+            status=life.status,
+            listed_as=Status(listed_as),
+            colour=life.colour,
+            category=life.category,
+            outcome=life.outcome,
+            holder=life.holder.kind if life.holder else None,
+            name=life.holder.name if life.holder else None,
+        )
+        for request_id, listed_as, life in rows[:limit]
+    ]
+    return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None)
 
 
 # Alarms

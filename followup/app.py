@@ -1,13 +1,14 @@
 """Assembly of followup."""
 
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import yaml
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
-from followup import api, handlers, plan, store
+from followup import api, handlers, plan, sealing, store
 from shared.clock import Clock
 from shared.contracts import operations, requests
 from shared.contracts.vocabulary import AlarmKind
@@ -17,7 +18,11 @@ from shared.settings import Settings, required
 PLAN_FILE = "followup.yaml"
 SEED_BYTES = 32
 COUNT_SECONDS = 5.0
+ALMOST = 0.9
+"""Of the time between two seals: what a replica leaves to another that sealed just before."""
 OPEN_ALARMS = Gauge("heed_alarms_open", "Open alarms of all services.", ["kind"])
+LAST_SEAL_AT = Gauge("heed_last_seal_timestamp_seconds", "When the log was last sealed, as Unix time; 0 before that.")
+UNSEALED = Gauge("heed_unsealed_partitions", "Partitions of the log with events that no seal covers yet.")
 
 
 def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
@@ -31,8 +36,9 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         topics=(requests.TOPIC, operations.TOPIC),
         take=handlers.take,
         handles=handlers.HANDLES,
+        witness=sealing.witness,
         fire=handlers.fire,
-        background=[count_open_alarms],
+        background=[count_open_alarms, seal_log],
         on_start=apply_plan,
     )
     return service.app(api.router)
@@ -51,3 +57,14 @@ async def count_open_alarms(service: Service) -> None:
         for kind in AlarmKind:
             OPEN_ALARMS.labels(kind).set(counts.get(kind, 0))
         await service.clock.pause(COUNT_SECONDS)
+
+
+async def seal_log(service: Service) -> None:
+    """Publish the running hashes, time after time."""
+    every = timedelta(seconds=service.settings.seal_seconds)
+    while True:
+        await service.clock.pause(service.settings.seal_seconds)
+        if service.recovery.is_over:
+            sealed_at, waiting = await service.command(sealing.seal, every * ALMOST)
+            LAST_SEAL_AT.set(sealed_at.timestamp() if sealed_at else 0)
+            UNSEALED.set(waiting)

@@ -23,6 +23,7 @@ from shared.database import Transaction
 from shared.identity import Kind, Principal, may_read
 from shared.ids import new_id
 from shared.masking import mask
+from shared.messaging.positions import as_of
 from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, NotFound
 from shared.sealing import text_hash
@@ -353,8 +354,9 @@ async def apply_plan(work: Work, plan: Plan, new_seed: bytes) -> None:
 
 async def read_figures(
     connection: Transaction, dimension: str | None, begin: datetime, end: datetime
-) -> tuple[figures.Counts, dict[str, figures.Counts]]:
-    """The sum over all requests received in the span, and the sums by value of the dimension."""
+) -> tuple[figures.Counts, dict[str, figures.Counts], str]:
+    """The sum of all requests received in the span, the sums by value of the dimension, and how far the log is read."""
+    read = await as_of(connection, r.TOPIC)
     whole = await store.sum_cells(connection, figures.TOTAL, begin, end)
     if dimension is None:
         groups = {}
@@ -362,4 +364,4 @@ async def read_figures(
         groups = await store.list_hours(connection, begin, end)
     else:
         groups = await store.sum_cells(connection, dimension, begin, end)
-    return figures.total(whole.values()), {value: n for value, n in groups.items() if n.received}
+    return figures.total(whole.values()), {value: n for value, n in groups.items() if n.received}, read

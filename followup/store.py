@@ -14,8 +14,11 @@ from followup.figures import TOTAL, Cell, Counts, spans
 from followup.lookback import Visit, VisitState
 from followup.model import Case
 from followup.plan import Plan
+from shared.contracts.life import Life
+from shared.contracts.requests import TOPIC
 from shared.contracts.vocabulary import AlarmKind, Medium
 from shared.database import Transaction, new_metadata
+from shared.messaging.positions import as_of
 from shared.rows import JsonText, among, by_column, insert_given, upsert_given
 
 metadata = new_metadata()
@@ -154,6 +157,18 @@ async def save_cases(connection: Transaction, changed: Iterable[Case]) -> None:
     ]
     if rows:
         await connection.execute(SAVE_CASES, by_column(cases.c.keys(), rows))
+
+
+async def list_lives(
+    connection: Transaction, after: UUID | None, limit: int
+) -> tuple[list[tuple[UUID, str, Life]], str]:
+    """Each request with the status it is listed as and its life, by id; and how far the log was read by then."""
+    read = await as_of(connection, TOPIC)
+    query = sa.select(cases.c.request_id, cases.c.status, cases.c.body).order_by(cases.c.request_id).limit(limit)
+    if after is not None:
+        query = query.where(cases.c.request_id > after)
+    rows = await connection.execute(query)
+    return [(row.request_id, row.status, CASE.validate_json(row.body).life) for row in rows], read
 
 
 # Visits

@@ -24,6 +24,7 @@ from services.client import Remote, tail_events
 from services.gateway.routes import GATEWAY
 from services.gateway.routes import SERVICES as INSIDE
 from services.triage_cli import apply_policy, triage
+from services.verify.command import verify
 from shared.contracts.vocabulary import Category, Colour
 from shared.settings import SettingMissing, Settings, required
 from shared.telemetry import configure_logs
@@ -56,6 +57,7 @@ def main() -> None:
 
 
 main.add_command(triage)
+main.add_command(verify)
 
 
 @main.command()

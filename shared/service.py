@@ -22,7 +22,7 @@ from shared.database import Database, Transaction, migrate
 from shared.messaging import idempotency as keys
 from shared.messaging import parking
 from shared.messaging.arrivals import Arrivals
-from shared.messaging.consumer import Consumer, Take
+from shared.messaging.consumer import Consumer, Take, Witness
 from shared.messaging.grouped import Grouped
 from shared.messaging.idempotency import Idempotency
 from shared.messaging.positions import Positions
@@ -75,6 +75,7 @@ class Service:
         take: Take | None = None,
         handles: Collection[type[Fact]] = (),
         recalls: Collection[type[Fact]] = (),
+        witness: Witness | None = None,
         fire: Fire | None = None,
         background: Sequence[Callable[["Service"], Awaitable[None]]] = (),
         on_start: Callable[["Service"], Awaitable[None]] | None = None,
@@ -83,8 +84,8 @@ class Service:
         """Opens nothing yet; raises SettingMissing where it could not start.
 
         `take` is given the facts of the types in `handles`, from `topics`; of those in `recalls` only own ones that a
-        restored database does not know of. `background` is run again where it fails; what it needs for longer than one
-        failure is closed by `on_stop`.
+        restored database does not know of. `witness` is shown every record as it stands in the log. `background` is run
+        again where it fails; what it needs for longer than one failure is closed by `on_stop`.
         """
         self.name, self.settings = name, settings
         self.clock = clock or Clock(settings.dangerous_clock_rate, wrong_by=settings.dangerous_clock_offset_seconds)
@@ -98,14 +99,20 @@ class Service:
         self._background, self._on_start, self._on_stop = background, on_start, on_stop
         self.positions = Positions(self.database, self.instance, settings.lease_seconds)
         self.recovery = Recovery(name, self.database, self.bus, self.topics, settings.lease_seconds)
-        self.consumer = self._make_consumer(take, handles, recalls) if take else None
+        self.consumer = self._make_consumer(take, handles, recalls, witness) if take else None
         self.timers = Timers(name, self.database, self.clock.now, fire) if fire else None
         self.relay = Relay(self.database, self.bus, self.instance, settings.lease_seconds, settings.poll_seconds)
         self._timer_set = asyncio.Event()
         self._next_timer_at: Any = None
         self.is_ready = False
 
-    def _make_consumer(self, take: Take, handles: Collection[type[Fact]], recalls: Collection[type[Fact]]) -> Consumer:
+    def _make_consumer(
+        self,
+        take: Take,
+        handles: Collection[type[Fact]],
+        recalls: Collection[type[Fact]],
+        witness: Witness | None,
+    ) -> Consumer:
         return Consumer(
             self.name,
             self.database,
@@ -118,6 +125,7 @@ class Service:
             self.topics,
             self.settings.batch_events,
             self.recovery,
+            witness,
         )
 
     # The two ways in

@@ -155,6 +155,7 @@ class Settings(BaseSettings):
     batch_events: int = Field(500, ge=1, le=10_000, description="Most events taken from the bus in one transaction.")
     lease_seconds: float = Field(10.0, gt=0, description="How long a frozen process keeps what it held.")
     poll_seconds: float = Field(1.0, gt=0, description="How often a loop looks by itself where no signal came.")
+    seal_seconds: float = Field(60.0, gt=0, description="How often the running hashes of the log are published.")
     stop_seconds: float = Field(10.0, gt=0, description="How long a graceful stop may take.")
     idempotency_hours: float = Field(72.0, gt=0, description="How long an Idempotency-Key is remembered.")
     dangerous_clock_rate: float = Field(

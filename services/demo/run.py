@@ -13,7 +13,7 @@ from typing import Any
 import click
 import yaml
 
-from services import standalone
+from services import standalone, verify
 from services.client import Remote, tail_events
 from services.demo import account, desk, show
 from services.demo.agenda import Agenda
@@ -35,6 +35,7 @@ START_RATE = 2.0
 """While the system starts; not 1, with which the clock would follow the database's."""
 START_MINUTES = 2
 SHOW_SECONDS = 2.0
+SEAL_SECONDS = 5.0
 PLENTY = 1_000_000
 STOPPED = 130
 
@@ -61,7 +62,7 @@ async def play() -> int:
 async def system(folder: Path, clock: PacedClock) -> AsyncIterator[tuple[str, asyncio.Event]]:
     """A standalone Heed with all its state in `folder`: its address, and an event that is set by Ctrl-C."""
     settings = Settings(
-        var=folder, port=0, city_dir=SAMPLE, dangerous_clock_rate=START_RATE,
+        var=folder, port=0, city_dir=SAMPLE, dangerous_clock_rate=START_RATE, seal_seconds=SEAL_SECONDS,
         anonymous_calls_per_minute=PLENTY, resident_calls_per_minute=PLENTY, named_calls_per_minute=PLENTY,
     )  # fmt: skip
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -113,7 +114,9 @@ async def _play_city(url: str, folder: Path, clock: PacedClock) -> int:
     finally:
         await telephone.close()
     account.show(found)
-    return 0 if found.is_complete else 1
+    verified = await verify.verify_over_api(remote, clock.now, SAMPLE)
+    verify.show(verified)
+    return 0 if found.is_complete and verified.is_green else 1
 
 
 def _people(clock: PacedClock, telephone: Telephone) -> City:

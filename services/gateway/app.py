@@ -9,7 +9,7 @@ from uuid import UUID
 import yaml
 from fastapi import FastAPI
 
-from services.gateway import api, keys, store
+from services.gateway import api, keys, log, store
 from services.gateway.documents import Documents
 from services.gateway.front import Front
 from services.gateway.handlers import HANDLES, Views
@@ -78,7 +78,7 @@ def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str
     )
     limits = Limits(settings)
     callers = Callers(service.database, signer, settings.tracking_bytes)
-    inner = service.app(api.router, keys.router)
+    inner = service.app(api.router, keys.router, log.router)
     inner.state.parts = api.Parts(reader=Reader(service, hub), limits=limits, callers=callers)
     front = Front(
         inner,

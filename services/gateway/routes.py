@@ -15,6 +15,7 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "/v1/requests/{id}/events": "GET",
             "/v1/queue": "GET",
             "/v1/events": "GET",
+            "/v1/log": "GET",
             "/v1/categories": "GET",
             "/v1/tokens": "GET POST",
             "/v1/tokens/{id}": "DELETE",
@@ -78,6 +79,7 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "/v1/visits/{id}/attempts": "POST",
             "/v1/figures": "GET",
             "/v1/alarms": "GET",
+            "/v1/statuses": "GET",
         },
         "callbacks": {
             "/v1/webhooks": "GET POST",

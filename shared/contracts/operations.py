@@ -3,6 +3,8 @@
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.contracts.envelope import Fact
 from shared.contracts.vocabulary import AlarmKind, Stage
 
@@ -67,3 +69,23 @@ class AlarmCleared(OperationFact):
 
     kind: AlarmKind
     request_id: UUID | None = None
+
+
+class LogSealed(OperationFact):
+    """The running hash of a partition up to a position: from now on nothing before it changes unnoticed."""
+
+    TYPE: ClassVar[str] = "heed.log.sealed"
+    STATED_BY: ClassVar[tuple[str, ...]] = ("followup",)
+
+    topic: str
+    partition: int = Field(ge=0)
+    first_position: int = Field(ge=0)
+    """Position of the first record in the hash."""
+    from_position: int = Field(ge=0)
+    """Up to where the seal before this one reached; `first_position` in the first."""
+    to_position: int = Field(ge=0)
+    """The position after the last record in the hash."""
+    records: int = Field(ge=1)
+    """How many records are in the hash."""
+    hash: str
+    """SHA-256 in hexadecimal digits, as docs/verify.md says exactly."""

@@ -21,6 +21,7 @@ from shared.messaging.transient import is_transient
 from shared.messaging.work import Work
 
 Take = Callable[[Work, Sequence[Event[Fact]]], Awaitable[None]]
+Witness = Callable[[Transaction, Sequence[Delivered]], Awaitable[None]]
 log = structlog.get_logger()
 
 
@@ -40,9 +41,13 @@ class Consumer:
         topics: Sequence[str],
         batch_events: int,
         recovery: Recovery,
+        witness: Witness | None = None,
     ) -> None:
-        """`take` handles the facts in `handles`, in the transaction it is given; of others only the number is kept."""
-        self._recovery = recovery
+        """`take` handles the facts in `handles`, in the transaction it is given; of others only the number is kept.
+
+        `witness` is shown every record as it stands in the log, in the transaction that moves the positions.
+        """
+        self._recovery, self._witness = recovery, witness
         self._name, self._database, self._bus, self._positions = name, database, bus, positions
         self._now, self._take, self._topics, self._batch_events = now, take, topics, batch_events
         self._types = frozenset(fact.TYPE for fact in handles)
@@ -68,26 +73,26 @@ class Consumer:
     async def handle(self, batch: Sequence[Delivered]) -> list[Work]:
         """Handle a batch in one transaction; where that fails for good, event by event, parking those that fail."""
         to = {delivered.partition: delivered.position + 1 for delivered in batch}
-        records = [delivered.record for delivered in batch]
         try:
             try:
-                done = [await self._together(to, records)]
+                done = [await self._together(to, batch)]
             except Exception as error:
                 if isinstance(error, StaleLease) or is_transient(error):
                     raise
                 if not isinstance(error, _NotTogether):
                     log.warning("batch_failed", service=self._name, error=type(error).__name__, events=len(batch))
-                done = await self._one_by_one(to, records)
+                done = await self._one_by_one(to, batch)
         except StaleLease:
             log.warning("lease_lost", service=self._name)
             return []
         self._positions.read_from.update(to)
         return done
 
-    async def _together(self, to: dict[Partition, int], records: Sequence[Record]) -> Work:
+    async def _together(self, to: dict[Partition, int], batch: Sequence[Delivered]) -> Work:
+        records = [delivered.record for delivered in batch]
         arrivals = [Arrival.of(record) for record in records]
         async with self._database.transaction() as connection:
-            await self._positions.advance(connection, to)
+            await self._advance(connection, to, batch)
             work = self._new_work(connection)
             blocked = await parking.subjects_parked(connection, sorted({a.subject for a in arrivals}))
             if blocked:
@@ -96,10 +101,15 @@ class Consumer:
             await self._flush(work, records)
         return work
 
-    async def _one_by_one(self, to: dict[Partition, int], records: Sequence[Record]) -> list[Work]:
+    async def _one_by_one(self, to: dict[Partition, int], batch: Sequence[Delivered]) -> list[Work]:
         async with self._database.transaction() as connection:
-            await self._positions.advance(connection, to)
-            return [await self._alone(connection, record) for record in records]
+            await self._advance(connection, to, batch)
+            return [await self._alone(connection, delivered.record) for delivered in batch]
+
+    async def _advance(self, connection: Transaction, to: dict[Partition, int], batch: Sequence[Delivered]) -> None:
+        await self._positions.advance(connection, to)
+        if self._witness:
+            await self._witness(connection, batch)
 
     async def _alone(self, connection: Transaction, record: Record) -> Work:
         """Handle one record in a savepoint; park it where it fails, or where its subject has a queue."""

@@ -34,6 +34,23 @@ ADVANCE = (
 )
 
 
+async def read_to(connection: Transaction, topic: str) -> str:
+    """How far the topic is read: `requests:12,40`, the next position of each partition."""
+    rows = await connection.execute(sa.select(positions).where(positions.c.topic == topic))
+    read = {row.number: row.position for row in rows}
+    numbers = range(max(read, default=0) + 1)
+    return f"{topic.removeprefix('heed.')}:{','.join(str(read.get(number, 0)) for number in numbers)}"
+
+
+async def as_of(connection: Transaction, topic: str) -> str:
+    """How far the topic is read, at the moment of which all is that this transaction reads after it.
+
+    To be called first in a transaction.
+    """
+    await connection.execute(sa.text("set transaction isolation level repeatable read"))
+    return await read_to(connection, topic)
+
+
 class StaleLease(Exception):
     """Another process reads this partition now; what this one was about to write is rolled back."""
 

@@ -173,6 +173,16 @@ EXAMPLES: list[Fact] = [
     o.EventDropped(service="dispatch", event_id=TEXT),
     o.AlarmRaised(service="followup", kind=AlarmKind.SILENT, request_id=REQUEST, stage=Stage.ACCEPTED, count=2),
     o.AlarmCleared(service="followup", kind=AlarmKind.SILENT, request_id=REQUEST),
+    o.LogSealed(
+        service="followup",
+        topic="heed.requests",
+        partition=3,
+        first_position=0,
+        from_position=12,
+        to_position=40,
+        records=40,
+        hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ),
 ]
 
 

@@ -48,7 +48,18 @@ def test_a_type_is_named_after_its_fact(name: str) -> None:
     prefix, noun, participle = name.split(".")
     assert prefix == "heed"
     assert FACTS[name].__name__.lower().endswith(participle.replace("_", ""))
-    assert noun in {"request", "text", "organisation", "area", "policy", "delivery", "endpoint", "event", "alarm"}
+    assert noun in {
+        "request",
+        "text",
+        "organisation",
+        "area",
+        "policy",
+        "delivery",
+        "endpoint",
+        "event",
+        "alarm",
+        "log",
+    }
     assert FACTS[name].TOPIC in TOPICS
 
 

@@ -107,6 +107,11 @@ async def test_who_may_follow_the_events(stand: Stand, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", TABLE)
+async def test_who_may_read_the_log(stand: Stand, role: str) -> None:
+    assert await stand.status(stand.caller(role), "/v1/log") == TABLE[role][3]
+
+
+@pytest.mark.parametrize("role", TABLE)
 async def test_who_may_see_what_is_parked(stand: Stand, role: str) -> None:
     expected = 200 if role in {"operator", "supervisor"} else 403
     assert await stand.status(stand.caller(role), "/v1/parked/gateway") == expected
