@@ -7,7 +7,7 @@ import yaml
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
-from followup import api, handlers, plan, store
+from followup import api, handlers, lookback_api, plan, rounds, store
 from shared.clock import Clock
 from shared.contracts import operations, requests
 from shared.contracts.vocabulary import AlarmKind
@@ -31,11 +31,11 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         topics=(requests.TOPIC, operations.TOPIC),
         take=handlers.take,
         handles=handlers.HANDLES,
-        fire=handlers.fire,
+        fire=rounds.fire,
         background=[count_open_alarms],
         on_start=apply_plan,
     )
-    return service.app(api.router)
+    return service.app(api.router, lookback_api.router)
 
 
 async def apply_plan(service: Service) -> None:

@@ -75,8 +75,15 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "followup": {
             "/v1/requests/{id}/rating": "POST",
             "/v1/visits": "GET",
+            "/v1/visits/{id}": "GET",
             "/v1/visits/{id}/attempts": "POST",
+            "/v1/visits/{id}/score": "POST",
             "/v1/figures": "GET",
+            "/v1/figures/look-back": "GET",
+            "/v1/draws": "GET",
+            "/v1/draws/{id}/lots": "GET",
+            "/v1/suspicions": "GET",
+            "/v1/retrospective": "GET",
             "/v1/alarms": "GET",
         },
         "callbacks": {
