@@ -4,11 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from followup.tracing import Trace, TraceKind
-from shared.contracts.vocabulary import ProblemKind, Stage
+from shared.contracts.vocabulary import ImprovementState, ProblemKind, Stage
 
 PROBLEMS = {
     TraceKind.LATE: ProblemKind.LATE,
@@ -18,14 +17,6 @@ PROBLEMS = {
     TraceKind.RAISED: ProblemKind.UNDER_TRIAGED,
 }
 """Which traces are problems. Under-triaged is nobody's but triage's: it has no organisation."""
-
-
-class ImprovementState(StrEnum):
-    """Where an improvement is."""
-
-    OPEN = "open"
-    OVERDUE = "overdue"
-    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

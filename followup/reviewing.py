@@ -10,11 +10,11 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from followup import lookback_store, store, suspicions
-from followup.retrospective import PROBLEMS, ImprovementState, problems
+from followup.retrospective import PROBLEMS, problems
 from followup.sampling import Lot, begins_at, seed_of
 from followup.suspicions import Suspicion
 from followup.tracing import TraceKind
-from shared.contracts.vocabulary import ProblemKind, Stage
+from shared.contracts.vocabulary import ImprovementState, ProblemKind, Stage
 from shared.database import Transaction
 from shared.problems import InvalidInput, NotFound, NotInThisState, Problem
 

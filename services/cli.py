@@ -23,6 +23,7 @@ from dispatch.scenario import SCENARIOS
 from services.client import Remote, tail_events
 from services.gateway.routes import GATEWAY
 from services.gateway.routes import SERVICES as INSIDE
+from services.lookback_cli import draw, retrospective
 from services.triage_cli import apply_policy, triage
 from shared.contracts.vocabulary import Category, Colour
 from shared.settings import SettingMissing, Settings, required
@@ -56,6 +57,8 @@ def main() -> None:
 
 
 main.add_command(triage)
+main.add_command(draw)
+main.add_command(retrospective)
 
 
 @main.command()

@@ -251,6 +251,14 @@ class ProblemKind(StrEnum):
     LOOK_BACK = "look_back"
 
 
+class ImprovementState(StrEnum):
+    """Where an improvement is: a problem that was handed out to be put right."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    DONE = "done"
+
+
 class AlarmKind(StrEnum):
     """What somebody who runs Heed must look at."""
 
