@@ -76,7 +76,7 @@ class StratumFigures:
     colour: str | None
     organisation: str | None
     certain: bool
-    tally: Tally
+    tally: dict[str, int]
     coverage: Rate
     quality: Rate
 
@@ -85,7 +85,8 @@ class StratumFigures:
 class LookBackFigures:
     """The look-back of all answers, and of each stratum."""
 
-    tally: Tally
+    tally: dict[str, int]
+    """Counts, as Tally describes them."""
     coverage: Rate
     quality: Weighted
     strata: tuple[StratumFigures, ...]
@@ -117,7 +118,7 @@ def figures(strata: Mapping[Stratum, Tally]) -> LookBackFigures:
     for tally in strata.values():
         total = total.plus(tally)
     return LookBackFigures(
-        tally=total,
+        tally=total._asdict(),
         coverage=rate(total.reached, total.sampled),
         quality=weighted(strata.values()),
         strata=tuple(
@@ -126,7 +127,7 @@ def figures(strata: Mapping[Stratum, Tally]) -> LookBackFigures:
                 colour=stratum.colour or None,
                 organisation=stratum.organisation or None,
                 certain=stratum.certain,
-                tally=tally,
+                tally=tally._asdict(),
                 coverage=rate(tally.reached, tally.sampled),
                 quality=rate(tally.passed, tally.scored),
             )
