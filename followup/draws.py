@@ -17,7 +17,7 @@ CLOSE = "close_draw"
 PUBLISH = "publish_seed"
 
 
-async def commit(work: Work, plan: LookBack, secret: bytes) -> None:
+async def commit_to_seeds(work: Work, plan: LookBack, secret: bytes) -> None:
     """Commit to the seeds of the present period and the next, where that is not done yet."""
     for period in _present_and_next(work, plan):
         promised = commitment(seed_of(secret, period))

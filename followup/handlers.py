@@ -356,7 +356,7 @@ async def apply_plan(work: Work, plan: Plan, new_seed: bytes) -> None:
     if now_in_force is None or now_in_force.plan != plan:
         await store.add_policy(work.connection, store.Policy(plan, seed), work.now)
         work.state(PolicyRecorded(policy=SERVICE, version=plan.version), SERVICE)
-    await draws.commit(work, plan.look_back, seed)
+    await draws.commit_to_seeds(work, plan.look_back, seed)
 
 
 # Queries

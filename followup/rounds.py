@@ -34,7 +34,7 @@ async def close(work: Work, period: date) -> None:
             await _top_up(desk, await lookback_store.list_undrawn(connection, period, organisation), wanted)
     await desk.leave()
     await draws.note_closed(work, period, plan)
-    await draws.commit(work, plan, desk.seed)
+    await draws.commit_to_seeds(work, plan, desk.seed)
 
 
 async def _top_up(desk: Desk, passed_over: Sequence[tuple[UUID, datetime]], wanted: int) -> None:

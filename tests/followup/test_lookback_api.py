@@ -28,6 +28,9 @@ GOOD = {
     "proof_attached": 2,
 }
 SPAN = "from=2026-03-01T00:00:00Z&to=2026-03-07T00:00:00Z"
+NO_TIME = "from=2026-04-01T00:00:00Z&to=2026-04-02T00:00:00Z"
+NOT_SOLVED = r.RequestDisputed(reason=DisputeReason.NOT_SOLVED)
+MISSED = r.RequestDisputed(reason=DisputeReason.FULFILMENT_MISSED)
 
 
 @pytest.fixture(scope="module")
@@ -280,69 +283,81 @@ async def test_a_device_is_kept_as_a_keyed_hash_alone(harness: Harness) -> None:
     assert "4711" not in str(await harness.everything())
 
 
-async def test_the_retrospective_groups_what_went_wrong_and_shows_what_was_done(harness: Harness) -> None:
-    late = Story().begun()
+def nudged() -> Story:
+    story = Story().begun()
     for count in (1, 2):
-        late.add(
-            r.TaskNudged(
-                task_id=late.task,
-                role=Role.LEAD,
-                organisation="central-hospital",
-                stage=Stage.ANSWERED,
-                count=count,
-                due_at=late.now,
-            ),
-            60,
+        nudge = r.TaskNudged(
+            task_id=story.task,
+            role=Role.LEAD,
+            organisation="central-hospital",
+            stage=Stage.ANSWERED,
+            count=count,
+            due_at=story.now,
         )
-    returned = (
-        Story().received().told_received().triaged(Colour.GREEN).assigned("police").accepted(organisation="police")
-    )
-    returned.add(
-        r.TaskReturned(
-            task_id=returned.task, role=Role.LEAD, organisation="police", reason=ReturnReason.NOT_OURS, belongs_to="x"
-        ),
-        5,
-    )
-    disputed = Story().begun().answered(5).add(r.RequestDisputed(reason=DisputeReason.NOT_SOLVED), 5)
+        story.add(nudge, 60)
+    return story
+
+
+def given_back() -> Story:
+    story = Story().received().told_received().triaged(Colour.GREEN).assigned("police").accepted(organisation="police")
+    back = r.TaskReturned(task_id=story.task, role=Role.LEAD, organisation="police", reason=ReturnReason.NO_CAPACITY)
+    return story.add(back, 5)
+
+
+def went_wrong() -> dict[tuple[str, str | None, str | None], Story]:
+    """A story of each problem, by what the retrospective calls it."""
     missed = Story().begun().answered(5, fulfil_by=START + minutes(30))
-    missed.add(r.RequestDisputed(reason=DisputeReason.FULFILMENT_MISSED), 60)
-    under = Story().begun().triaged(Colour.RED, after=9, revision=2, decided_by="person")
-    fine = Story().begun().answered(5)
-    improvement = new_id()
+    return {
+        ("late", "answered", "central-hospital"): nudged(),
+        ("returned", None, "police"): given_back(),
+        ("disputed", None, "central-hospital"): Story().begun().answered(5).add(NOT_SOLVED, 5),
+        ("missed", None, "central-hospital"): missed.add(MISSED, 60),
+        ("under_triaged", None, None): Story().begun().triaged(Colour.RED, after=9, revision=2, decided_by="person"),
+    }
+
+
+async def retrospective(harness: Harness, span: str = SPAN) -> dict[str, Any]:
+    async with harness.client(OPERATOR) as client:
+        shown: dict[str, Any] = (await client.get(f"/v1/retrospective?{span}")).json()
+    return shown
+
+
+async def test_the_retrospective_groups_what_went_wrong_with_the_requests(harness: Harness) -> None:
+    stories = went_wrong()
+    for story in (*stories.values(), Story().begun().answered(5)):
+        await harness.take(*story.events)
+    found = (await retrospective(harness))["problems"]
+    assert {(p["kind"], p["stage"], p["organisation"]): p["requests"] for p in found} == {
+        key: [str(story.id)] for key, story in stories.items()
+    }
+    assert {problem["count"] for problem in found} == {1}
+    assert (await retrospective(harness, NO_TIME))["problems"] == []
+
+
+async def test_the_retrospective_shows_how_far_improvements_are(harness: Harness) -> None:
+    story, id_ = nudged(), new_id()
     given = ImprovementAssigned(
         service="dispatch",
-        improvement_id=improvement,
+        improvement_id=id_,
         problem=ProblemKind.LATE,
         stage=Stage.ANSWERED,
         organisation="central-hospital",
         holder="central-hospital.supervisor",
         due_at=START + minutes(600),
     )
-    for story in (late, returned, disputed, missed, under, fine):
-        await harness.take(*story.events)
-    builder = late.builder
-    await harness.take(builder.event(given, improvement, source="dispatch", time=START + minutes(200)))
+    handed_out = story.builder.event(given, id_, source="dispatch", time=START + minutes(200))
+    await harness.take(*story.events, handed_out)
     harness.clock.turn(minutes=300)
-    async with harness.client(OPERATOR) as client:
-        shown = (await client.get(f"/v1/retrospective?{SPAN}")).json()
-        nothing = (await client.get("/v1/retrospective?from=2026-04-01T00:00:00Z&to=2026-04-02T00:00:00Z")).json()
-        harness.clock.turn(minutes=400)
-        overdue = (await client.get(f"/v1/retrospective?{SPAN}")).json()
-        done = ImprovementDone(service="dispatch", improvement_id=improvement)
-        await harness.take(builder.event(done, improvement, source="dispatch", time=harness.clock.now()))
-        finished = (await client.get(f"/v1/retrospective?{SPAN}")).json()
-    problems = {(p["kind"], p["stage"], p["organisation"]): p for p in shown["problems"]}
-    assert {key: problem["requests"] for key, problem in problems.items()} == {
-        ("late", "answered", "central-hospital"): [str(late.id)],
-        ("returned", None, "police"): [str(returned.id)],
-        ("disputed", None, "central-hospital"): [str(disputed.id)],
-        ("missed", None, "central-hospital"): [str(missed.id)],
-        ("under_triaged", None, None): [str(under.id)],
-    }
-    assert problems["late", "answered", "central-hospital"]["improvements"] == [str(improvement)]
-    assert nothing["problems"] == []
-    states = [report["improvements"][0]["state"] for report in (shown, nothing, overdue, finished)]
-    assert states == ["open", "open", "overdue", "done"]
+    shown = [await retrospective(harness), await retrospective(harness, NO_TIME)]
+    harness.clock.turn(minutes=400)
+    shown.append(await retrospective(harness))
+    done = ImprovementDone(service="dispatch", improvement_id=id_)
+    await harness.take(story.builder.event(done, id_, source="dispatch", time=harness.clock.now()))
+    shown.append(await retrospective(harness))
+    assert [report["improvements"][0]["state"] for report in shown] == ["open", "open", "overdue", "done"]
+    assert shown[0]["problems"][0]["improvements"] == [str(id_)]
+    later = await retrospective(harness, NO_TIME)
+    assert later["improvements"] == []  # it was done before that period
 
 
 async def test_a_retrospective_of_no_time_is_refused(shared: Harness) -> None:
