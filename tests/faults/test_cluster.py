@@ -106,12 +106,9 @@ async def test_nothing_is_lost_and_nothing_happens_twice(stand: Stand, name: str
 
 async def check(stand: Stand) -> None:
     """Every 201 once and answered, each history whole and in order; services, figures, partner agree with the log."""
-    books = await Books.open(stand.settings.var)
-    try:
+    async with Books.open(stand.settings.var) as books:
         await eventually(books.disagreements, lambda found: found == [], SETTLED_SECONDS)
         events = await books.log()
-    finally:
-        await books.close()
     known = lives(events)
     receipts = stand.load.receipts
     assert set(receipts.values()) <= set(known)
