@@ -1,6 +1,7 @@
 """Who is drawn: certain where it must be; by lot in the planned share; the same for whoever draws again."""
 
 import hashlib
+import hmac
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -209,3 +210,9 @@ def test_who_could_not_be_looked_back_at_is_passed_over_in_topping_up(plan: Plan
     (instead,) = [wanted for _, wanted in redraw(gone, SEED, plan.look_back, CLOSED_AT)]
     assert instead.reason is Reason.TOPPED_UP
     assert instead.request_id != first.request_id
+
+
+def test_the_recipe_of_the_docs_gives_the_same_lot() -> None:
+    digest = hmac.digest(SEED, IDS[0].bytes, "sha256")
+    bits = "".join(f"{byte:08b}" for byte in digest)
+    assert sampling.lot(SEED, IDS[0]) == int(bits[:53], 2) / 2**53
