@@ -7,11 +7,12 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
-from dispatch import api, casework_api, directory, handlers
+from dispatch import api, casework_api, directory, handlers, improvement_api, improving
 from dispatch.files import FileKind
 from dispatch.recall import RECALLS
 from shared.clock import Clock
 from shared.contracts import requests
+from shared.contracts.lookback import RequestInspected
 from shared.service import Service
 from shared.settings import Settings
 
@@ -27,13 +28,13 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         clock,
         migrations=Path(__file__).parent / "migrations",
         topics=(requests.TOPIC,),
-        take=partial(handlers.take, desk),
-        handles=handlers.HANDLES,
+        take=partial(improving.take, desk),
+        handles=(*handlers.HANDLES, RequestInspected),
         recalls=RECALLS,
-        fire=partial(handlers.fire, desk),
+        fire=partial(improving.fire, desk),
         on_start=apply_city,
     )
-    app = service.app(api.router, casework_api.router)
+    app = service.app(api.router, casework_api.router, improvement_api.router)
     app.state.desk = desk
     return app
 

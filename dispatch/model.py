@@ -309,7 +309,7 @@ class Case:
         if fulfil_by is not None:
             task.start(Stage.FULFILLED, now, fulfil_by, now, duty.policy_version)
         task.change(now)
-        self.state(r.RequestAnswered, task, text_id=text.text_id, text_hash=text.text_hash, fulfil_by=fulfil_by)
+        self.state(r.RequestAnswered, task, **said(text), words_hash=text.words_hash, fulfil_by=fulfil_by)
 
     def fulfil(self, task: Task, revision: int, note: TextRef | None, duty: Duty, quantity: int | None = None) -> None:
         """What was promised has happened; or an assistant's part is done, or a `quantity` of it."""

@@ -18,6 +18,8 @@ class TextRef:
 
     text_id: UUID
     text_hash: str
+    words_hash: str | None = None
+    """Keyed hash of the plain words, for an answer: equal for equal ones."""
 
 
 def said(note: TextRef | None) -> dict[str, Any]:

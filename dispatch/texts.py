@@ -1,5 +1,6 @@
 """What people write about a task: masked before anything else is done with it, and sent its own way."""
 
+import unicodedata
 from dataclasses import dataclass
 
 from dispatch.directory import Desk
@@ -10,7 +11,7 @@ from shared.contracts.vocabulary import Language, TextKind
 from shared.ids import new_id
 from shared.masking import mask
 from shared.messaging.work import Work
-from shared.sealing import text_hash
+from shared.sealing import keyed_hash, text_hash
 
 FIRST_HAN, LAST_HAN = "\u4e00", "\u9fff"
 
@@ -27,7 +28,13 @@ class Text:
 def masked_text(desk: Desk, kind: TextKind, words: str) -> Text:
     """The words, masked, under an id of their own."""
     masked, text_id = mask(words), new_id()
-    return Text(TextRef(text_id, text_hash(desk.salt, text_id, masked)), kind, masked)
+    plain = keyed_hash(desk.salt, kind, plain_words(masked)) if kind is TextKind.ANSWER else None
+    return Text(TextRef(text_id, text_hash(desk.salt, text_id, masked), plain), kind, masked)
+
+
+def plain_words(words: str) -> str:
+    """Without what a copy may differ in: case, width, spaces, signs."""
+    return "".join(sign for sign in unicodedata.normalize("NFKC", words).casefold() if sign.isalnum())
 
 
 def note_of(desk: Desk, kind: TextKind, words: str | None) -> Text | None:

@@ -1,38 +1,28 @@
-"""The HTTP door of followup: ratings, call-backs, figures, alarms."""
+"""The HTTP door of followup: ratings, figures, alarms."""
 
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from followup import figures, handlers, store
-from followup.handlers import AttemptKept, RatingKept, Word
-from followup.lookback import (
-    AnotherMediumNeeded,
-    Attempt,
-    NotAnsweredYet,
-    NotDueYet,
-    NotFulfilledYet,
-    VisitOver,
-)
+from followup.handlers import RatingKept, Word
+from followup.lookback import NotAnsweredYet, NotFulfilledYet
 from shared.contracts.vocabulary import (
     AlarmKind,
-    AttemptOutcome,
-    Category,
     Colour,
     HolderKind,
     Language,
-    Medium,
     Outcome,
     Stage,
     Status,
 )
 from shared.identity import DESK
-from shared.problems import Forbidden, InvalidInput, NotFound, RevisionConflict
+from shared.problems import Forbidden, InvalidInput, NotFound
 from shared.service import Here
 from shared.web import Body, Caller, IdempotencyKey, Page, decode_cursor, encode_cursor, responses
 
@@ -64,6 +54,9 @@ class RatingBody(Body):
     solved: bool = Field(strict=True)
     satisfaction: Mark = None
     comment: Words = None
+    device: Annotated[str | None, Field(max_length=200)] = Field(
+        None, description="What names the device or account; only its keyed hash is kept."
+    )
 
 
 @router.post(
@@ -76,91 +69,13 @@ async def rate(
 ) -> RatingKept:
     """Rate the answer, with the tracking token of the request, within the window after it.
 
-    Solved closes the request as confirmed; not solved sends it back to somebody on duty. A second rating, or one
-    after the window, is kept and changes nothing (`counts` is false).
+    Solved closes the request as confirmed; not solved sends it back to somebody on duty, one level higher. A second
+    rating within the window counts in place of the first, which stays on record; one after it, or while the request is
+    handled again, is kept and changes nothing (`counts` is false).
     """
     word = Word(**body.model_dump())
     salt = service.settings.hash_bytes
     return await service.command(handlers.rate, caller, request_id, word, salt, idempotency=idempotency)
-
-
-# Call-backs
-
-
-class VisitItem(BaseModel):
-    """A call-back on the work list; send `revision` with the try."""
-
-    id: UUID
-    request_id: UUID
-    attempt: int
-    due_at: datetime
-    medium: Medium
-    revision: int
-    reason: str
-    colour: Colour | None
-    category: Category | None
-
-
-class AttemptBody(Body):
-    """What became of a try; `solved` exactly where the resident was reached."""
-
-    revision: int = Field(ge=1)
-    outcome: AttemptOutcome
-    medium: Medium | None = Field(None, description="Where it was another than planned.")
-    solved: Annotated[bool | None, Field(strict=True)] = None
-    satisfaction: Mark = None
-    note: Words = None
-
-
-@router.get("/visits", responses=responses(Forbidden, InvalidInput))
-async def list_visits(
-    caller: Caller,
-    service: Here,
-    due: Annotated[Literal["", "true", "false"] | None, Query(description="Only those due by now.")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[VisitItem]:
-    """The work list of call-backs, by when they are due; for inspectors and supervisors alone."""
-    handlers.check_may_call_back(caller)
-    rows = await service.query(
-        store.list_visits,
-        due_by=service.clock.now() if due in {"", "true"} else None,
-        not_of=caller.organisation,
-        after=_after(cursor, datetime, UUID),
-        limit=limit + 1,
-    )
-    items = [
-        VisitItem(
-            id=visit.id,
-            request_id=visit.request_id,
-            attempt=visit.attempt,
-            due_at=visit.due_at,
-            medium=visit.medium,
-            revision=visit.revision,
-            reason=visit.reason,
-            colour=case.life.colour,
-            category=Category(case.life.category) if case.life.category else None,
-        )
-        for visit, case in rows[:limit]
-    ]
-    more = len(rows) > limit
-    return Page(items=items, next_cursor=encode_cursor(items[-1].due_at, items[-1].id) if more else None)
-
-
-@router.post(
-    "/visits/{visit_id}/attempts",
-    status_code=201,
-    responses=responses(NotFound, Forbidden, RevisionConflict, VisitOver, NotDueYet, AnotherMediumNeeded, InvalidInput),
-)
-async def attempt(
-    visit_id: UUID, body: AttemptBody, caller: Caller, service: Here, idempotency: IdempotencyKey
-) -> AttemptKept:
-    """Keep a try: reached and solved closes the request, reached and not solved reopens it, a third failure closes it
-    as unreached."""
-    made = Attempt(outcome=body.outcome, medium=body.medium, solved=body.solved, satisfaction=body.satisfaction)
-    return await service.command(
-        handlers.attempt, caller, visit_id, body.revision, made, body.note, idempotency=idempotency
-    )
 
 
 # Figures
@@ -266,7 +181,7 @@ async def list_statuses(
     """Every request as the watchdog knows it, by id: to be compared with the log, which is read up to Heed-Read."""
     if caller.kind not in DESK:
         raise Forbidden
-    after = _after(cursor, UUID)
+    after = after_cursor(cursor, UUID)
     rows, read = await service.query(store.list_lives, UUID(str(after[0])) if after else None, limit + 1)
     response.headers["Heed-Read"] = read
     items = [
@@ -312,7 +227,7 @@ async def list_alarms(
     """The open alarms of all services, the oldest first."""
     if caller.kind not in DESK:
         raise Forbidden
-    after = _after(cursor, datetime, str, str, str)
+    after = after_cursor(cursor, datetime, str, str, str)
     rows = await service.query(store.list_alarms, kind=kind, after=after, limit=limit + 1)
     items = [AlarmItem(**row) for row in rows[:limit]]
     last = items[-1] if len(rows) > limit else None
@@ -320,7 +235,7 @@ async def list_alarms(
     return Page(items=items, next_cursor=following)
 
 
-def _after(cursor: str | None, *kinds: type) -> list[object] | None:
+def after_cursor(cursor: str | None, *kinds: type) -> list[object] | None:
     """The sort values in a cursor, each as its kind; raises InvalidInput where it is none of this list's."""
     if cursor is None:
         return None

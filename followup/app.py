@@ -8,7 +8,7 @@ import yaml
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
-from followup import api, handlers, plan, sealing, store
+from followup import api, handlers, lookback_api, plan, rounds, sealing, store
 from shared.clock import Clock
 from shared.contracts import operations, requests
 from shared.contracts.vocabulary import AlarmKind
@@ -37,11 +37,11 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         take=handlers.take,
         handles=handlers.HANDLES,
         witness=sealing.witness,
-        fire=handlers.fire,
+        fire=rounds.fire,
         background=[count_open_alarms, seal_log],
         on_start=apply_plan,
     )
-    return service.app(api.router)
+    return service.app(api.router, lookback_api.router)
 
 
 async def apply_plan(service: Service) -> None:

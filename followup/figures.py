@@ -13,6 +13,8 @@ Definitions, after DOMAIN, with what it leaves open:
 - The time for an answer is the earliest that dispatch ever promised: a later promise may bring it forward and never
   puts it off. Until there is a promise it is what the plan says for the colour, red's before triage (in doubt the
   higher), or the deadline where that is earlier and was still ahead at receipt.
+- *answered*: an answer was given, and what it promised was not missed; one whose fulfilment was missed counts as
+  unanswered until the next.
 - *effective answer* = the last answer stands ÷ due. It stands until it is disputed (by the resident, by a call-back, or
   because a fulfilment was missed); a new answer after a dispute stands again. A withdrawal after the answer leaves it.
 - *on time* = the answer that stands was given in time ÷ due. So an answer that was disputed does not stop the clock.

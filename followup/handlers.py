@@ -1,6 +1,5 @@
 """Everything followup can do: facts from the bus, what time decides, and the verbs of the API."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,16 +8,21 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from followup import figures, lookback, sampling, store, watchdog
-from followup.lookback import Attempt, Effect, Ruling, Visit, VisitState
-from followup.model import Case, fold
+from followup import draws, figures, lookback, lookback_store, sampling, store, watchdog
+from followup.lookback import Effect, Ruling, Visit, VisitState
+from followup.model import Case, Stratum, fold
 from followup.plan import Plan
+from followup.quality import Cell, Tally, cell
+from followup.retrospective import Improvement
+from followup.sampling import Lot, Reason
+from followup.tracing import Trace, traces
 from shared.contracts import FACTS, Event, Fact
 from shared.contracts import requests as r
+from shared.contracts import reviews as v
 from shared.contracts.directory import PolicyRecorded
 from shared.contracts.operations import AlarmCleared, AlarmRaised
 from shared.contracts.texts import TextRecorded
-from shared.contracts.vocabulary import Language, Status, TextKind
+from shared.contracts.vocabulary import Language, Outcome, Status, TextKind
 from shared.database import Transaction
 from shared.identity import Kind, Principal, may_read
 from shared.ids import new_id
@@ -26,16 +30,13 @@ from shared.masking import mask
 from shared.messaging.positions import as_of
 from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, NotFound
-from shared.sealing import text_hash
-from shared.web import check_revision
+from shared.sealing import keyed_hash, text_hash
 
 SERVICE = "followup"
 LOOK = "look"
 """The one timer of a case: it wakes at the earliest moment at which anything may be due."""
 CATCH_UP = timedelta(minutes=1)
 """What the log shows overdue while it is read may be mended by its next fact: looked at again after this."""
-CALLERS = frozenset({Kind.INSPECTOR, Kind.SUPERVISOR})
-"""Who makes call-backs."""
 
 
 class Desk:
@@ -49,21 +50,32 @@ class Desk:
         self.cleared: set[tuple[str, str, str]] = set()
         self._as_counted = dict(cases)
         self._changed: set[UUID] = set()
-        self._new_visits: dict[UUID, Visit] = {}
+        self._new_visits: list[Visit] = []
         self._voided: set[UUID] = set()
-        self._drawn: Counter[tuple[str, str]] = Counter()
+        self.assigned: list[Improvement] = []
+        self.done: dict[UUID, datetime] = {}
+        self._lots: dict[tuple[UUID, datetime], Lot] = {}
+        self._drawn_later: dict[tuple[UUID, datetime], Reason] = {}
+        self._tallies: dict[Cell, Tally] = {}
+        self._traces: list[Trace] = []
 
     @classmethod
     async def of(cls, work: Work, ids: set[UUID]) -> "Desk":
         """A desk with these cases, as far as they are known."""
         return cls(work, await store.load_policy(work.connection), await store.lock_cases(work.connection, ids))
 
+    def hold(self, case: Case) -> None:
+        """One more case that this transaction looks at; it is locked."""
+        self.cases[case.request_id] = self._as_counted[case.request_id] = case
+
     def put(self, case: Case) -> None:
         """The case as it is now."""
         before = self.cases.get(case.request_id)
         if before and before.visit_due_at and not case.visit_due_at:
             self._voided.add(case.request_id)
-            self._new_visits.pop(case.request_id, None)
+            self._new_visits = [_voided(x) if x.request_id == case.request_id else x for x in self._new_visits]
+        if case.stratum and case.heard and before and before.stratum == case.stratum and not before.heard:
+            self.count(case, case.stratum, reached=1)
         self.cases[case.request_id] = case
         self._changed.add(case.request_id)
 
@@ -73,12 +85,52 @@ class Desk:
         for fact in ruling.facts:
             self.work.state(fact, ruling.case.request_id)
 
-    def visit(self, case: Case, reason: str, at: datetime) -> None:
-        """Plan a call-back."""
-        case, visit = lookback.begin_visit(case, new_id(), reason, at, self.plan.call_back)
+    def open(self, case: Case) -> None:
+        """The answer came up for look-back: it gets its lot, and its call-back where it is drawn."""
+        assert case.open_from  # noqa: S101 see above
+        made = sampling.draw(case, case.open_from, self.plan.look_back, self.seed, self.work.now)
+        self._lots[made.request_id, made.opened_at] = made
+        certain = made.reason is not None and made.reason.is_certain
+        stratum = Stratum(made.category or "", made.colour or "", made.organisation, certain)
+        case = replace(case, stratum=stratum)
+        self.count(case, stratum, opened=1)
         self.put(case)
-        self._new_visits[case.request_id] = visit
-        self._drawn[sampling.month(case), case.organisation or ""] += 1
+        if made.reason:
+            self.visit(case, made.reason, case.life.changed_at)
+
+    def draw_after_all(self, case: Case, reason: Reason, at: datetime) -> None:
+        """What was passed over is drawn: since it became certain, or its organisation is topped up."""
+        assert case.stratum is not None  # noqa: S101 it came up before
+        assert case.open_from is not None  # noqa: S101 it came up before
+        key = case.request_id, case.open_from
+        if key in self._lots:
+            self._lots[key] = replace(self._lots[key], reason=reason)
+        else:
+            self._drawn_later[key] = reason
+        if reason.is_certain:
+            certain = case.stratum._replace(certain=True)
+            self.count(case, case.stratum, opened=-1)
+            self.count(case, certain, opened=1)
+            case = replace(case, stratum=certain)
+        self.visit(case, reason, at)
+
+    def visit(self, case: Case, reason: Reason, at: datetime) -> None:
+        """Plan a call-back; who rated the answer already is not rung only to fill a number."""
+        ring = reason is not Reason.TOPPED_UP or not case.rated
+        case, visit = lookback.begin_visit(case, new_id(), reason, at, self.plan.call_back, ring=ring)
+        self.cases[case.request_id] = case
+        self._changed.add(case.request_id)
+        self._new_visits.append(visit)
+        self.count(case, visit.stratum, sampled=1, reached=int(case.heard))
+
+    def count(self, case: Case, stratum: Stratum, **steps: int) -> None:
+        """Count steps of a look-back."""
+        at = cell(case, stratum)
+        self._tallies[at] = self._tallies.get(at, Tally()).plus(Tally(**steps))
+
+    def trace(self, before: Case | None, event: Event[Fact], after: Case) -> None:
+        """Keep what the fact leaves behind."""
+        self._traces += traces(before, event, after)
 
     async def leave(self, *, from_log: bool = False) -> None:
         """Let the watchdog look at what changed, move the figures, set timers, and write everything."""
@@ -86,15 +138,19 @@ class Desk:
         for request_id in sorted(self._changed):
             case = self._watch(self.cases[request_id], may_raise=not from_log)
             change = figures.moved(self._as_counted.get(request_id), case, self.work.now)
-            for cell, counts in change.items():
-                moves[cell] = moves.get(cell, figures.NOTHING).plus(counts)
+            for at, counts in change.items():
+                moves[at] = moves.get(at, figures.NOTHING).plus(counts)
             wake_at = self._set_timer(case, past=from_log)
             self.cases[request_id] = replace(case, counted_at=self.work.now, wake_at=wake_at)
         connection = self.work.connection
         await store.save_cases(connection, [self.cases[request_id] for request_id in self._changed])
         await store.void_visits(connection, self._voided)
-        await store.add_visits(connection, list(self._new_visits.values()))
-        await store.add_drawn(connection, self._drawn)
+        await store.add_visits(connection, self._new_visits)
+        await lookback_store.save_lots(connection, self._lots.values())
+        await lookback_store.set_drawn(connection, self._drawn_later)
+        await lookback_store.add_to_strata(connection, self._tallies)
+        await lookback_store.add_traces(connection, self._traces)
+        await lookback_store.save_improvements(connection, self.assigned, self.done)
         await store.add_to_cells(connection, {cell: n for cell, n in moves.items() if n != figures.NOTHING})
 
     def _watch(self, case: Case, *, may_raise: bool) -> Case:
@@ -120,6 +176,10 @@ class Desk:
         return min(moments)
 
 
+def _voided(visit: Visit) -> Visit:
+    return replace(visit, state=VisitState.VOID) if visit.state is VisitState.OPEN else visit
+
+
 # Facts from the bus
 
 
@@ -137,12 +197,15 @@ def on_request_fact(desk: Desk, event: Event[Fact]) -> None:
     before = desk.cases.get(UUID(event.subject))
     case = fold(before, event, desk.plan.promises)
     desk.put(case)
-    if not lookback.is_open(case) or case.drawn is not None:
+    desk.trace(before, event, case)
+    if before and isinstance(event.fact, r.RequestClosed) and event.fact.outcome is Outcome.UNREACHED and case.stratum:
+        desk.count(case, case.stratum, unreached=1)
+    if not lookback.may_look_back(case) or case.drawn is not None:
         return
-    opened = before is None or before.open_from != case.open_from
-    draw = sampling.draw(case, desk.plan.look_back, desk.seed) if opened else sampling.must(case, desk.plan.look_back)
-    if draw:
-        desk.visit(case, draw, case.life.changed_at)
+    if before is None or before.open_from != case.open_from:
+        desk.open(case)
+    elif case.stratum and (reason := sampling.must(case, desk.plan.look_back)):
+        desk.draw_after_all(case, reason, case.life.changed_at)
 
 
 def on_alarm_raised(desk: Desk, event: Event[Fact]) -> None:
@@ -172,45 +235,40 @@ def on_alarm_cleared(desk: Desk, event: Event[Fact]) -> None:
     desk.cleared.add(key)
 
 
+def on_improvement_assigned(desk: Desk, event: Event[Fact]) -> None:
+    """Dispatch handed out a problem to be put right."""
+    fact = event.fact
+    assert isinstance(fact, v.ImprovementAssigned)  # noqa: S101 HANDLES says so
+    values = fact.model_dump(exclude={"service", "improvement_id"})
+    desk.assigned.append(Improvement(id=fact.improvement_id, assigned_at=event.time, **values))
+
+
+def on_improvement_done(desk: Desk, event: Event[Fact]) -> None:
+    """Its holder says that it is put right."""
+    fact = event.fact
+    assert isinstance(fact, v.ImprovementDone)  # noqa: S101 HANDLES says so
+    desk.done[fact.improvement_id] = event.time
+
+
 HANDLES: dict[type[Fact], Callable[[Desk, Event[Fact]], None]] = {
     **{fact: on_request_fact for fact in FACTS.values() if fact.TOPIC == r.TOPIC},
     AlarmRaised: on_alarm_raised,
     AlarmCleared: on_alarm_cleared,
+    v.ImprovementAssigned: on_improvement_assigned,
+    v.ImprovementDone: on_improvement_done,
 }
-"""What followup reacts to: every fact about a request moves its life, and alarms make the list of alarms."""
+"""What followup reacts to: every fact about a request moves its life; alarms and improvements make their lists."""
 
 
 # What time decides
 
 
 async def fire(work: Work, timers: Sequence[Timer]) -> None:
-    """Cases at which something may be due: a promise missed, a window over, too few drawn, a silence, a figure."""
+    """Cases at which something may be due: a promise missed, a reminder, a window over, a silence, a figure."""
     desk = await Desk.of(work, {UUID(timer.key) for timer in timers})
-    passed_over = []
     for case in list(desk.cases.values()):
-        ruling = lookback.expire(replace(case, wake_at=None), work.now, desk.plan)
-        desk.rule(ruling)
-        if ruling.effect is Effect.NONE and _may_be_topped_up(ruling.case, desk.plan, work.now):
-            passed_over.append(ruling.case)
-    await _top_up(desk, passed_over)
+        desk.rule(lookback.expire(replace(case, wake_at=None), work.now, desk.plan))
     await desk.leave()
-
-
-def _may_be_topped_up(case: Case, plan: Plan, now: datetime) -> bool:
-    if not lookback.is_open(case) or case.drawn is not None or case.open_from is None:
-        return False
-    return now >= case.open_from + plan.look_back.top_up_after
-
-
-async def _top_up(desk: Desk, passed_over: Sequence[Case]) -> None:
-    """Draw of those passed over as many as their organisation still needs."""
-    strata = {(sampling.month(case), case.organisation or "") for case in passed_over}
-    drawn = await store.count_drawn(desk.work.connection, strata)
-    for case in passed_over:
-        stratum = sampling.month(case), case.organisation or ""
-        if reason := sampling.top_up(drawn.get(stratum, 0), desk.plan.look_back):
-            drawn[stratum] = drawn.get(stratum, 0) + 1
-            desk.visit(case, reason, desk.work.now)
 
 
 # Verbs of the API
@@ -226,24 +284,13 @@ class RatingKept(BaseModel):
     effect: Effect
 
 
-class AttemptKept(BaseModel):
-    """What became of a try: the call-back's state, when the next try is due, and the effect on the request."""
-
-    visit_id: UUID
-    request_id: UUID
-    attempt: int
-    state: VisitState
-    effect: Effect
-    next_due_at: datetime | None
-    revision: int
-
-
 class Word(BaseModel):
     """What a resident says of the answer."""
 
     solved: bool
     satisfaction: int | None = None
     comment: str | None = None
+    device: str | None = None
 
 
 async def rate(work: Work, caller: Principal, request_id: UUID, word: Word, salt: bytes) -> RatingKept:
@@ -253,12 +300,13 @@ async def rate(work: Work, caller: Principal, request_id: UUID, word: Word, salt
     _check_may_rate(caller, request_id, case)
     if case is None:
         raise lookback.NotAnsweredYet(state=Status.RECEIVED)
-    text = _text(work, request_id, TextKind.COMMENT, word.comment)
+    text = text_of(work, request_id, TextKind.COMMENT, word.comment)
     rated = r.RequestRated(
         solved=word.solved,
         satisfaction=word.satisfaction,
         text_id=text.text_id if text else None,
         text_hash=text_hash(salt, text.text_id, text.text) if text else None,
+        device_hash=keyed_hash(salt, "device", word.device) if word.device else None,
     )
     ruling = lookback.rate(case, rated, work.now, desk.plan)
     kept, *following = ruling.facts
@@ -286,7 +334,8 @@ def _check_may_rate(caller: Principal, request_id: UUID, case: Case | None) -> N
     raise NotFound
 
 
-def _text(work: Work, request_id: UUID, kind: TextKind, words: str | None) -> TextRecorded | None:
+def text_of(work: Work, request_id: UUID, kind: TextKind, words: str | None) -> TextRecorded | None:
+    """What somebody wrote, masked; None where he wrote nothing."""
     if not words:
         return None
     masked = mask(words)
@@ -301,52 +350,14 @@ def _text(work: Work, request_id: UUID, kind: TextKind, words: str | None) -> Te
     )
 
 
-def check_may_call_back(caller: Principal) -> None:
-    """Raise Forbidden for everybody but inspectors and supervisors: a handler must not even see who is drawn."""
-    if caller.kind not in CALLERS:
-        raise Forbidden("Call-backs are made by inspectors and supervisors.")
-
-
-async def attempt(
-    work: Work, caller: Principal, visit_id: UUID, revision: int, made: Attempt, note: str | None
-) -> AttemptKept:
-    """Keep a try of a call-back, and what follows from it."""
-    check_may_call_back(caller)
-    found = await store.find_visit(work.connection, visit_id)
-    if found is None:
-        raise NotFound
-    desk = await Desk.of(work, {found.request_id})
-    case, visit = desk.cases[found.request_id], await store.find_visit(work.connection, visit_id, lock=True)
-    if visit is None:
-        raise NotFound
-    if caller.organisation in case.organisations:
-        raise Forbidden("Your organisation handled this request: somebody else calls back.")
-    check_revision(revision, visit.revision)
-    tried, ruling = lookback.attempt(case, visit, made, work.now, desk.plan.call_back)
-    await store.save_visit(work.connection, tried)
-    desk.rule(ruling)
-    if text := _text(work, case.request_id, TextKind.NOTE, note):
-        work.state(text, case.request_id, key=text.text_id)
-    await desk.leave()
-    return AttemptKept(
-        visit_id=visit.id,
-        request_id=case.request_id,
-        attempt=visit.attempt,
-        state=tried.state,
-        effect=ruling.effect,
-        next_due_at=tried.due_at if tried.state is VisitState.OPEN else None,
-        revision=tried.revision,
-    )
-
-
 async def apply_plan(work: Work, plan: Plan, new_seed: bytes) -> None:
-    """Put the plan into force where it differs from the one that is; the seed of the draws stays."""
+    """Put the plan into force where it differs from the one that is; the secret of the draws stays."""
     now_in_force = await store.find_policy(work.connection)
-    if now_in_force and now_in_force.plan == plan:
-        return
     seed = now_in_force.seed if now_in_force else new_seed
-    await store.add_policy(work.connection, store.Policy(plan, seed), work.now)
-    work.state(PolicyRecorded(policy=SERVICE, version=plan.version), SERVICE)
+    if now_in_force is None or now_in_force.plan != plan:
+        await store.add_policy(work.connection, store.Policy(plan, seed), work.now)
+        work.state(PolicyRecorded(policy=SERVICE, version=plan.version), SERVICE)
+    await draws.commit_to_seeds(work, plan.look_back, seed)
 
 
 # Queries

@@ -10,8 +10,9 @@ from enum import StrEnum
 from http import HTTPStatus
 from uuid import UUID
 
-from followup.model import Case
+from followup.model import Case, Stratum
 from followup.plan import TRIES, CallBack, Plan
+from shared.contracts import lookback as b
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import AttemptOutcome, DisputeReason, Medium, Outcome, Status
 from shared.problems import InvalidInput, NotInThisState, Problem
@@ -79,6 +80,14 @@ class Visit:
     medium: Medium
     media: tuple[Medium, ...] = ()
     """Over which the tries so far went."""
+    opened_at: datetime
+    """When the answer came up for look-back."""
+    stratum: Stratum
+    answer_text: UUID | None = None
+    """Its answer's words."""
+    answered_at: datetime | None = None
+    score: tuple[int, ...] | None = None
+    """Of its answer, by plan.Criterion; None before."""
     revision: int = 1
 
 
@@ -113,33 +122,42 @@ def check_rateable(case: Case) -> None:
     """Raise NotAnsweredYet or NotFulfilledYet where there is nothing to rate."""
     if case.life.fulfil_by is not None and case.status is Status.ANSWERED:
         raise NotFulfilledYet(state=case.status, fulfil_by=case.life.fulfil_by.isoformat())
-    if case.answered_at is None or case.status is Status.ARCHIVED:
+    if (case.answered_at is None and not case.life.reopened) or case.status is Status.ARCHIVED:
         raise NotAnsweredYet(state=case.status)
 
 
 def rate(case: Case, rated: r.RequestRated, now: datetime, plan: Plan) -> Ruling:
     """The ruling on a resident's word.
 
-    The first word on the present answer counts within the window; it also counts where a call-back closed the
-    request before, and may still dispute it. Every other word is kept and changes nothing.
+    Within the window the last word on the present answer counts, also over an earlier one of his and where a
+    call-back closed the request before: it may still dispute it. Once it is disputed, or the window is over, a word is
+    kept and changes nothing.
     """
     check_rateable(case)
     ends = window_ends(case, plan)
     standing = case.status in {Status.ANSWERED, Status.CLOSED}
-    if case.rated or not standing or ends is None or now > ends:
+    if not standing or ends is None or now > ends:
         return Ruling(case, (rated.model_copy(update={"counts": False}),))
     heard = replace(case, rated=True)
     if not rated.solved:
-        return _dispute(heard, DisputeReason.NOT_SOLVED, rated)
-    return _close(heard, Outcome.CONFIRMED, rated) if case.status is Status.ANSWERED else Ruling(heard, (rated,))
+        return dispute(heard, DisputeReason.NOT_SOLVED, rated)
+    if case.status is Status.CLOSED:
+        return Ruling(heard, (rated,))
+    complained = rated.satisfaction is not None and rated.satisfaction <= plan.look_back.complained_at_most
+    ruling = _close(heard, Outcome.CONFIRMED, rated)
+    return replace(ruling, case=replace(ruling.case, visit_due_at=case.visit_due_at)) if complained else ruling
 
 
 def _close(case: Case, outcome: Outcome, *before: r.RequestFact) -> Ruling:
+    """Closed where it is not closed already; whatever call-back there is, is over."""
+    if case.status is Status.CLOSED:
+        return Ruling(replace(case, visit_due_at=None), before)
     case = replace(case, settled=Status.CLOSED, visit_due_at=None)
     return Ruling(case, (*before, r.RequestClosed(outcome=outcome)), Effect.CLOSED)
 
 
-def _dispute(case: Case, reason: DisputeReason, *before: r.RequestFact) -> Ruling:
+def dispute(case: Case, reason: DisputeReason, *before: r.RequestFact) -> Ruling:
+    """The answer does not stand: `before` and the dispute are stated, and whatever call-back there is, is over."""
     case = replace(case, settled=Status.DISPUTED, visit_due_at=None)
     return Ruling(case, (*before, r.RequestDisputed(reason=reason)), Effect.DISPUTED)
 
@@ -147,15 +165,33 @@ def _dispute(case: Case, reason: DisputeReason, *before: r.RequestFact) -> Rulin
 # Call-backs
 
 
-def is_open(case: Case) -> bool:
-    """Whether the present answer waits to be looked back at."""
-    return case.status is Status.ANSWERED and case.open_from is not None
+def may_look_back(case: Case) -> bool:
+    """Whether the present answer can be looked back at: it stands, and what it promised has happened."""
+    return case.status in {Status.ANSWERED, Status.CLOSED} and case.open_from is not None
 
 
-def begin_visit(case: Case, visit_id: UUID, reason: str, at: datetime, plan: CallBack) -> tuple[Case, Visit]:
-    """A call-back whose first try is due at `at`."""
-    visit = Visit(id=visit_id, request_id=case.request_id, reason=reason, due_at=at, medium=plan.media[0])
-    return replace(case, drawn=reason, visit_due_at=at), visit
+def begin_visit(
+    case: Case, visit_id: UUID, reason: str, at: datetime, plan: CallBack, *, ring: bool = True
+) -> tuple[Case, Visit]:
+    """A call-back whose first try is due at `at`; without `ring` there is only the answer to be scored.
+
+    `case` has come up for look-back: it has its stratum.
+    """
+    assert case.stratum is not None  # noqa: S101 see above
+    assert case.open_from is not None  # noqa: S101 see above
+    visit = Visit(
+        id=visit_id,
+        request_id=case.request_id,
+        reason=reason,
+        state=VisitState.OPEN if ring else VisitState.DONE,
+        due_at=at,
+        medium=plan.media[0],
+        opened_at=case.open_from,
+        stratum=case.stratum,
+        answer_text=case.answer_text,
+        answered_at=case.answered_at,
+    )
+    return replace(case, drawn=reason, heard=case.rated, visit_due_at=at if ring else None), visit
 
 
 def attempt(case: Case, visit: Visit, made: Attempt, now: datetime, plan: CallBack) -> tuple[Visit, Ruling]:
@@ -163,7 +199,7 @@ def attempt(case: Case, visit: Visit, made: Attempt, now: datetime, plan: CallBa
 
     Raises VisitOver, NotDueYet, AnotherMediumNeeded, or InvalidInput where outcome and word do not fit.
     """
-    if visit.state is not VisitState.OPEN or not is_open(case):
+    if visit.state is not VisitState.OPEN or case.visit_due_at is None or not may_look_back(case):
         raise VisitOver(state=visit.state if visit.state is not VisitState.OPEN else VisitState.VOID)
     _check_word(made)
     medium = made.medium or visit.medium
@@ -198,7 +234,7 @@ def _check_word(made: Attempt) -> None:
 def _heard(case: Case, fact: r.ResidentVisited) -> Ruling:
     if fact.solved:
         return _close(case, Outcome.CONFIRMED, fact)
-    return _dispute(case, DisputeReason.LOOK_BACK, fact)
+    return dispute(case, DisputeReason.LOOK_BACK, fact)
 
 
 def _again(case: Case, tried: Visit, fact: r.ResidentVisited, now: datetime, plan: CallBack) -> tuple[Visit, Ruling]:
@@ -217,10 +253,14 @@ def expire(case: Case, now: datetime, plan: Plan) -> Ruling:
         return Ruling(case)
     if case.life.fulfil_by is not None:
         missed = now >= case.life.fulfil_by + plan.fulfilment_grace
-        return _dispute(case, DisputeReason.FULFILMENT_MISSED) if missed else Ruling(case)
+        return dispute(case, DisputeReason.FULFILMENT_MISSED) if missed else Ruling(case)
     ends = window_ends(case, plan)
-    if ends is not None and now >= ends and case.drawn is None:
-        return _close(case, Outcome.UNASKED)
+    if ends is None:
+        return Ruling(case)
+    if now >= ends:
+        return _close(case, Outcome.UNASKED) if case.drawn is None else Ruling(case)
+    if case.open_from and now >= case.open_from + plan.rating_reminder and not (case.rated or case.reminded):
+        return Ruling(replace(case, reminded=True), (b.RatingReminded(until=ends),))
     return Ruling(case)
 
 
@@ -230,6 +270,7 @@ def moments(case: Case, plan: Plan) -> list[datetime]:
         return []
     if case.life.fulfil_by is not None:
         return [case.life.fulfil_by + plan.fulfilment_grace]
-    if case.open_from is None or case.drawn is not None:
+    if case.open_from is None:
         return []
-    return [case.open_from + plan.look_back.top_up_after, case.open_from + plan.rating_window]
+    reminder = [] if case.rated or case.reminded else [case.open_from + plan.rating_reminder]
+    return reminder if case.drawn is not None else [*reminder, case.open_from + plan.rating_window]

@@ -7,11 +7,12 @@ What followup has stated and not yet read again stands in `settled` and `rated`.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from followup.plan import Promises
 from shared.contracts import casework as w
+from shared.contracts import lookback as b
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
 from shared.contracts.life import Life, applies
@@ -22,6 +23,7 @@ from shared.contracts.vocabulary import (
     AlarmKind,
     AttemptOutcome,
     Channel,
+    DisputeReason,
     NoticeOutcome,
     RejectionReason,
     Role,
@@ -33,12 +35,33 @@ class NothingReceived(Exception):
     """A fact about a request of which no `received` was read: the log is broken, and the event is parked."""
 
 
+class Stratum(NamedTuple):
+    """The part of all answers that an answer is looked back at with, fixed when it came up for it."""
+
+    category: str
+    colour: str
+    organisation: str
+    certain: bool
+    """Drawn whatever the lot."""
+
+
+class Proof(NamedTuple):
+    """What shows that something was done: who said so, when, in which text."""
+
+    type: str
+    at: datetime
+    organisation: str
+    text_id: UUID | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One request as followup sees it."""
 
     life: Life
     channel: Channel
+    contact_hash: str | None = None
+    """Keyed hash of the contact's phone."""
     entered_at: datetime
     """Since when it is in its status."""
     answer_due: datetime
@@ -59,7 +82,7 @@ class Case:
     contacted_at: datetime | None = None
     """First human contact; an answer counts as one."""
     answered_at: datetime | None = None
-    """The last answer."""
+    """The last answer; None again once its fulfilment was missed, which counts as unanswered."""
     stands: bool = False
     """The last answer has not been disputed."""
     rejected: RejectionReason | None = None
@@ -74,6 +97,18 @@ class Case:
     """Since when the present answer may be rated and looked back at; None while fulfilment is owed."""
     rated: bool = False
     """The resident has rated the present answer."""
+    heard: bool = False
+    """The resident of the drawn answer was heard."""
+    reminded: bool = False
+    """He was asked once more to rate it."""
+    supervised: bool = False
+    """There was a supervision order."""
+    stratum: Stratum | None = None
+    """Of the present answer; None before it came up for look-back."""
+    answer_text: UUID | None = None
+    """The present answer's words."""
+    proofs: tuple[Proof, ...] = ()
+    """What was confirmed, delivered and fulfilled; of very many the last."""
     settled: Status | None = None
     """CLOSED or DISPUTED, where we have stated it and not yet read it from the log."""
     drawn: str | None = None
@@ -104,6 +139,7 @@ def begin(event: Event[r.RequestReceived], promises: Promises) -> Case:
     return Case(
         life=life,
         channel=event.fact.channel,
+        contact_hash=event.fact.contact_hash,
         entered_at=event.time,
         answer_due=life.received_at + promises.answered.of(None),
     )
@@ -127,6 +163,8 @@ def fold(case: Case | None, event: Event[Fact], promises: Promises) -> Case:
     return replace(case, **changes)
 
 
+MOST_PROOFS = 20
+ProvingFact = r.TaskFulfilled | w.TaskConfirmed | w.TaskDelivered
 Changes = dict[str, Any]
 """Fields of a case with their new values; gathered first, since copying a case once per fact is what costs."""
 Learn = Callable[[Case, Any, Life, Promises], Changes]
@@ -136,7 +174,7 @@ Learn = Callable[[Case, Any, Life, Promises], Changes]
 def _entered(life: Life) -> Changes:
     """What a new status brings."""
     changes: Changes = {"entered_at": life.changed_at, "settled": None}
-    if life.status is not Status.ANSWERED:
+    if life.status not in {Status.ANSWERED, Status.CLOSED}:
         changes["visit_due_at"] = None
     if life.status is not Status.ARCHIVED:
         ended = life.status.is_ending
@@ -186,14 +224,24 @@ def _answered(case: Case, fact: r.RequestAnswered, life: Life, _promises: Promis
         "stands": True,
         "open_from": at if fact.fulfil_by is None else None,
         "rated": False,
+        "heard": False,
+        "reminded": False,
         "drawn": None,
         "visit_due_at": None,
+        "stratum": None,
+        "answer_text": fact.text_id,
     }
 
 
 def _fulfilled(case: Case, fact: r.TaskFulfilled, life: Life, promises: Promises) -> Changes:
     kept = case.life.fulfil_by is not None and life.fulfil_by is None
-    return _spoke(case, fact, life, promises) | ({"open_from": life.changed_at} if kept else {})
+    changes = _proved(case, fact, life, promises)
+    return changes | {"open_from": life.changed_at} if kept else changes
+
+
+def _proved(case: Case, fact: ProvingFact, life: Life, promises: Promises) -> Changes:
+    proof = Proof(fact.TYPE, life.changed_at, fact.organisation, getattr(fact, "text_id", None))
+    return _spoke(case, fact, life, promises) | {"proofs": (*case.proofs, proof)[-MOST_PROOFS:]}
 
 
 def _rejected(case: Case, fact: r.RequestRejected, _life: Life, _promises: Promises) -> Changes:
@@ -201,16 +249,26 @@ def _rejected(case: Case, fact: r.RequestRejected, _life: Life, _promises: Promi
 
 
 def _disputed(case: Case, fact: r.RequestDisputed, _life: Life, _promises: Promises) -> Changes:
-    return {"stands": False, "open_from": None, "drawn": None} if applies(case.life, fact) else {}
+    if not applies(case.life, fact):
+        return {}
+    missed = {"answered_at": None} if fact.reason is DisputeReason.FULFILMENT_MISSED else {}
+    return {"stands": False, "open_from": None, "drawn": None} | missed
 
 
 def _rated(case: Case, fact: r.RequestRated, _life: Life, _promises: Promises) -> Changes:
-    return {"rated": True} | _word(case, fact) if fact.counts else {}
+    return {"rated": True} | _heard(case) | _word(case, fact) if fact.counts else {}
 
 
 def _visited(case: Case, fact: r.ResidentVisited, _life: Life, _promises: Promises) -> Changes:
     spoke = fact.outcome is AttemptOutcome.REACHED and fact.solved is not None
-    return _word(case, fact) if spoke else {}
+    return _heard(case) | _word(case, fact) if spoke else {}
+
+
+def _heard(case: Case) -> Changes:
+    """Coverage counts a drawn answer once, whichever way its resident was heard."""
+    if case.drawn is None or case.heard:
+        return {}
+    return {"heard": True}
 
 
 def _word(case: Case, fact: r.RequestRated | r.ResidentVisited) -> Changes:
@@ -222,14 +280,22 @@ def _notified(_case: Case, fact: r.PersonNotified, _life: Life, _promises: Promi
     return {"acknowledged": True} if told and fact.about == r.RequestReceived.TYPE else {}
 
 
+def _supervised(_case: Case, _fact: w.TaskSupervised, _life: Life, _promises: Promises) -> Changes:
+    return {"supervised": True}
+
+
+def _reminded(_case: Case, _fact: b.RatingReminded, _life: Life, _promises: Promises) -> Changes:
+    return {"reminded": True}
+
+
 LEARNS: dict[type[Fact], Learn] = {
     r.RequestTriaged: _triaged,
     r.TaskAssigned: _assigned,
     r.TaskAccepted: _spoke,
     r.ResidentContacted: _contacted,
     r.TaskProgressed: _spoke,
-    w.TaskConfirmed: _spoke,
-    w.TaskDelivered: _spoke,
+    w.TaskConfirmed: _proved,
+    w.TaskDelivered: _proved,
     w.RequestInterimAnswered: _spoke,
     w.SupervisionAnswered: _spoke,
     r.RequestAnswered: _answered,
@@ -239,5 +305,7 @@ LEARNS: dict[type[Fact], Learn] = {
     r.RequestRated: _rated,
     r.ResidentVisited: _visited,
     r.PersonNotified: _notified,
+    w.TaskSupervised: _supervised,
+    b.RatingReminded: _reminded,
 }
 """What each fact teaches beyond the life itself."""

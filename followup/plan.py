@@ -6,11 +6,12 @@ All spans are in minutes unless the key says days.
 
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.contracts.vocabulary import AttemptOutcome, Category, Colour, Medium
+from shared.contracts.vocabulary import AttemptOutcome, Category, Colour, Finding, Medium
 
 Minutes = Annotated[int, Field(ge=0)]
 TRIES = 3
@@ -59,6 +60,25 @@ class Share(Part):
         return all(wanted is None or wanted == found for wanted, found in pairs)
 
 
+class Criterion(StrEnum):
+    """What an answer is scored by, 0 to 2 each."""
+
+    ANSWERS_WHAT_WAS_ASKED = "answers_what_was_asked"
+    CONCRETE_ACTION_AND_TIME = "concrete_action_and_time"
+    RIGHT_OWNER_AND_CONTACT = "right_owner_and_contact"
+    PLAIN_AND_POLITE = "plain_and_polite"
+    PROOF_ATTACHED = "proof_attached"
+
+
+class Findings(Part):
+    """What follows from the score of an answer."""
+
+    failed: Finding
+    """It did not pass."""
+    zero: Finding
+    """It passed, with a 0 in a criterion that is not essential."""
+
+
 class LookBack(Part):
     """Who is called back after an answer."""
 
@@ -66,15 +86,29 @@ class LookBack(Part):
     """Colours of which every one is drawn; reopened requests always are."""
     shares: tuple[Share, ...]
     """The first that fits decides; where none fits, nobody is drawn."""
+    complained_at_most: int = Field(ge=0, le=5)
+    """A resident's mark up to which his request counts as complained of, and is always drawn."""
+    period_days: int = Field(ge=1)
+    """How long one seed draws; at the end of the period an organisation with too few drawn is topped up."""
     at_least_per_organisation: int = Field(ge=0)
-    """Drawn per organisation and month of receipt, or all if there are fewer."""
-    top_up_after_minutes: Minutes
-    """When, after the answer, an organisation with too few drawn gets this one drawn too."""
+    """Drawn per organisation and period, or all if there are fewer."""
+    seed_published_after_days: int = Field(ge=0)
+    """After the end of the period: by then its call-backs are over."""
+    pass_at: int = Field(ge=0, le=10)
+    """The score of an answer, of 10, from which it passes where no essential criterion is 0."""
+    essential: tuple[Criterion, ...]
+    """Criteria of which none may be 0."""
+    findings: Findings
 
     @property
-    def top_up_after(self) -> timedelta:
-        """How long after the look-back opened an organisation's number is looked at."""
-        return timedelta(minutes=self.top_up_after_minutes)
+    def period(self) -> timedelta:
+        """How long one seed draws."""
+        return timedelta(days=self.period_days)
+
+    @property
+    def seed_published_after(self) -> timedelta:
+        """How long after the end of the period the seed is published."""
+        return timedelta(days=self.seed_published_after_days)
 
 
 class CallBack(Part):
@@ -115,16 +149,55 @@ class Watchdog(Part):
         return self
 
 
+class Suspicions(Part):
+    """From when on a pattern is shown as suspicious; docs/look-back.md says what each means."""
+
+    rush_minutes: Annotated[int, Field(ge=1)]
+    """So shortly before it was due …"""
+    rush_answers: Annotated[int, Field(ge=2)]
+    """… so many answers of one organisation …"""
+    rush_share: float = Field(gt=0, le=1)
+    """… and at least this share of all it gave in that hour and the hour before."""
+    same_answers: Annotated[int, Field(ge=2)]
+    """The same words of one organisation to so many requests."""
+    same_answers_except: tuple[Category, ...]
+    """Where the same words are meant to go out many times: questions with a standard answer."""
+    loops: Annotated[int, Field(ge=2)]
+    """One request answered and disputed so often."""
+    lowered_minutes: Annotated[int, Field(ge=1)]
+    """A colour lowered so shortly before the answer was due, or after."""
+    one_source: Annotated[int, Field(ge=2)]
+    """Ratings of so many requests of one organisation from one device or number …"""
+    one_source_hours: Annotated[int, Field(ge=1)]
+    """… within so many hours."""
+
+
 class Plan(Part):
     """Everything a city decides about follow-up."""
 
     version: str = Field(min_length=1)
     rating_window_days: int = Field(ge=1)
+    rating_reminder_days: int = Field(ge=1)
+    """After so many days without a rating the resident is asked once more."""
     fulfilment_grace_minutes: Minutes
     promises: Promises
     look_back: LookBack
     call_back: CallBack
     watchdog: Watchdog
+    suspicions: Suspicions
+
+    @model_validator(mode="after")
+    def _in_the_window(self) -> "Plan":
+        if self.look_back.period_days >= self.rating_window_days:
+            raise ValueError(
+                "look_back.period_days must be less than rating_window_days, or who is topped up is closed"
+            )
+        return self
+
+    @property
+    def rating_reminder(self) -> timedelta:
+        """How long without a rating until the resident is asked once more."""
+        return timedelta(days=self.rating_reminder_days)
 
     @property
     def rating_window(self) -> timedelta:

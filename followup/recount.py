@@ -15,7 +15,7 @@ from followup.plan import Promises
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
 from shared.contracts.life import Life, advance, applies, begin
-from shared.contracts.vocabulary import AttemptOutcome, Outcome, Role, Status
+from shared.contracts.vocabulary import AttemptOutcome, DisputeReason, Outcome, Role, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,21 @@ def _ending(steps: list[Step]) -> tuple[Status | None, datetime | None]:
 
 def _add_answer(counts: Counts, steps: list[Step], until: datetime, promises: Promises) -> Counts:
     verdicts = [s for s in steps if s.applied and isinstance(s.fact, r.RequestAnswered | r.RequestDisputed)]
-    answers = [s for s in verdicts if isinstance(s.fact, r.RequestAnswered)]
+    answers = [s for s in verdicts[_after_missed(verdicts) :] if isinstance(s.fact, r.RequestAnswered)]
     due = _answer_due(steps, promises)
-    stands = bool(verdicts) and verdicts[-1] is answers[-1]
+    stands = bool(answers) and verdicts[-1] is answers[-1]
     return counts._replace(
         due=bool(answers) or due <= until,
         answered=bool(answers),
         effective=stands,
         on_time=stands and answers[-1].at <= due,
     )
+
+
+def _after_missed(verdicts: list[Step]) -> int:
+    """Behind the last fulfilment that was missed: an answer that was not kept counts as unanswered."""
+    missed = r.RequestDisputed(reason=DisputeReason.FULFILMENT_MISSED)
+    return max((n for n, step in enumerate(verdicts, 1) if step.fact == missed), default=0)
 
 
 def _answer_due(steps: list[Step], promises: Promises) -> datetime:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from followup.figures import TOTAL, Cell, Counts, spans
 from followup.lookback import Visit, VisitState
-from followup.model import Case
+from followup.model import Case, Stratum
 from followup.plan import Plan
 from shared.contracts.life import Life
 from shared.contracts.requests import TOPIC
@@ -48,17 +48,17 @@ visits = sa.Table(
     sa.Column("medium", sa.Text, nullable=False),
     sa.Column("media", ARRAY(sa.Text), nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("opened_at", At, nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("colour", sa.Text, nullable=False),
+    sa.Column("organisation", sa.Text, nullable=False),
+    sa.Column("certain", sa.Boolean, nullable=False),
+    sa.Column("answer_text", Id),
+    sa.Column("answered_at", At),
+    sa.Column("score", ARRAY(sa.SmallInteger)),
 )
 sa.Index("ix_visits_work", visits.c.due_at, visits.c.id, postgresql_where=visits.c.state == VisitState.OPEN.value)
-
-# How many of an organisation's requests, by month of receipt, were drawn for a call-back.
-draws = sa.Table(
-    "draws",
-    metadata,
-    sa.Column("month", sa.Text, primary_key=True),
-    sa.Column("organisation", sa.Text, primary_key=True),
-    sa.Column("drawn", sa.Integer, nullable=False),
-)
+sa.Index("ix_visits_unscored", visits.c.due_at, visits.c.id, postgresql_where=visits.c.score.is_(None))
 
 cells = sa.Table(
     "cells",
@@ -185,7 +185,18 @@ def _visit(row: Any) -> Visit:
         medium=Medium(row.medium),
         media=tuple(Medium(medium) for medium in row.media),
         revision=row.revision,
+        opened_at=row.opened_at,
+        stratum=Stratum(*(getattr(row, name) for name in Stratum._fields)),
+        answer_text=row.answer_text,
+        answered_at=row.answered_at,
+        score=tuple(row.score) if row.score is not None else None,
     )
+
+
+def _row(visit: Visit) -> dict[str, Any]:
+    row = asdict(visit) | visit.stratum._asdict() | {"media": list(visit.media)}
+    del row["stratum"]
+    return row | {"score": list(visit.score) if visit.score is not None else None}
 
 
 async def find_visit(connection: Transaction, visit_id: UUID, *, lock: bool = False) -> Visit | None:
@@ -198,13 +209,12 @@ async def find_visit(connection: Transaction, visit_id: UUID, *, lock: bool = Fa
 async def add_visits(connection: Transaction, new: Sequence[Visit]) -> None:
     """Plan call-backs."""
     if new:
-        await connection.execute(sa.insert(visits), [asdict(visit) | {"media": list(visit.media)} for visit in new])
+        await connection.execute(sa.insert(visits), [_row(visit) for visit in new])
 
 
 async def save_visit(connection: Transaction, visit: Visit) -> None:
     """Write the visit as it is now."""
-    row = asdict(visit) | {"media": list(visit.media)}
-    await connection.execute(sa.update(visits).where(visits.c.id == visit.id).values(row))
+    await connection.execute(sa.update(visits).where(visits.c.id == visit.id).values(_row(visit)))
 
 
 async def void_visits(connection: Transaction, request_ids: Collection[UUID]) -> None:
@@ -215,13 +225,23 @@ async def void_visits(connection: Transaction, request_ids: Collection[UUID]) ->
 
 
 async def list_visits(
-    connection: Transaction, *, due_by: datetime | None, not_of: str | None, after: Sequence[Any] | None, limit: int
+    connection: Transaction,
+    *,
+    to_score: bool,
+    due_by: datetime | None,
+    not_of: str | None,
+    after: Sequence[Any] | None,
+    limit: int,
 ) -> list[tuple[Visit, Case]]:
-    """Open visits by when they are due, with their cases; none whose case the organisation `not_of` handled."""
+    """Open visits by when they are due, with their cases; none whose case the organisation `not_of` handled.
+
+    With `to_score`, those whose answer has no score yet, whatever became of the call.
+    """
+    waits = visits.c.score.is_(None) if to_score else visits.c.state == sa.literal_column(f"'{VisitState.OPEN.value}'")
     query = (
         sa.select(visits, cases.c.body)
         .join(cases, cases.c.request_id == visits.c.request_id)
-        .where(visits.c.state == sa.literal_column(f"'{VisitState.OPEN.value}'"))
+        .where(waits)
         .order_by(visits.c.due_at, visits.c.id)
         .limit(limit)
     )
@@ -232,29 +252,6 @@ async def list_visits(
     if after is not None:
         query = query.where(sa.tuple_(visits.c.due_at, visits.c.id) > sa.tuple_(*after))
     return [(_visit(row), CASE.validate_json(row.body)) for row in await connection.execute(query)]
-
-
-# Draws
-
-
-async def count_drawn(connection: Transaction, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """How many were drawn of each (month, organisation)."""
-    if not wanted:
-        return {}
-    rows = await connection.execute(sa.select(draws).where(sa.tuple_(draws.c.month, draws.c.organisation).in_(wanted)))
-    return {(row.month, row.organisation): row.drawn for row in rows}
-
-
-async def add_drawn(connection: Transaction, drawn: Mapping[tuple[str, str], int]) -> None:
-    """Count those drawn of each (month, organisation)."""
-    if drawn:
-        new = insert(draws)
-        await connection.execute(
-            new.on_conflict_do_update(
-                index_elements=["month", "organisation"], set_={"drawn": draws.c.drawn + new.excluded.drawn}
-            ),
-            [{"month": month, "organisation": o, "drawn": n} for (month, o), n in sorted(drawn.items())],
-        )
 
 
 # Figures

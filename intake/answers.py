@@ -70,6 +70,8 @@ class ContactView(BaseModel):
     on_behalf_of: str | None
     originals: dict[UUID, str]
     """By text id: the texts as they were written, where marks like [phone] stand in the published ones."""
+    tracking_token: str | None
+    """For the service that tells the resident, which sends it along; null for people: it speaks for the resident."""
 
 
 class LoggedView(BaseModel):

@@ -15,11 +15,12 @@ from shared.contracts.life import TRANSITIONS
 from shared.contracts.operations import AlarmRaised
 from shared.contracts.vocabulary import AlarmKind, Decider, Language, RejectionReason, TextKind, WithdrawalReason
 from shared.database import Transaction
-from shared.identity import Principal
+from shared.identity import Kind, Principal
 from shared.ids import new_id
 from shared.masking import mask
 from shared.messaging.work import Work
 from shared.problems import InvalidInput, Problem
+from shared.tokens import make_tracking_token
 from shared.web import Page, decode_cursor, encode_cursor
 
 
@@ -104,6 +105,7 @@ async def view_contact(work: Work, tools: Tools, caller: Principal, request_id: 
         },
     )
     originals = await store.list_originals(work.connection, request_id)
+    is_service = caller.kind is Kind.SERVICE
     return ContactView(
         id=request_id,
         name=details.name,
@@ -113,6 +115,7 @@ async def view_contact(work: Work, tools: Tools, caller: Principal, request_id: 
         longitude=details.longitude,
         on_behalf_of=details.on_behalf_of,
         originals={text_id: tools.custody.open_text(text_id, sealed) for text_id, sealed in originals},
+        tracking_token=make_tracking_token(tools.tracking_secret, request_id) if is_service else None,
     )
 
 

@@ -23,6 +23,7 @@ from dispatch.scenario import SCENARIOS
 from services.client import Remote, tail_events
 from services.gateway.routes import GATEWAY
 from services.gateway.routes import SERVICES as INSIDE
+from services.lookback_cli import draw, retrospective
 from services.triage_cli import apply_policy, triage
 from services.verify.command import verify
 from shared.contracts.vocabulary import Category, Colour
@@ -57,6 +58,8 @@ def main() -> None:
 
 
 main.add_command(triage)
+main.add_command(draw)
+main.add_command(retrospective)
 main.add_command(verify)
 
 

@@ -6,8 +6,11 @@ Z = 1.959963984540054
 """Two-sided 95 % of the normal distribution."""
 
 
-def wilson(n: int, of: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of n out of `of` > 0: 333 of 333 is 98.9 to 100 %."""
+def wilson(n: float, of: float) -> tuple[float, float]:
+    """The 95 % Wilson score interval of n out of `of` > 0: 333 of 333 is 98.9 to 100 %.
+
+    An effective sample size need not be whole.
+    """
     share, z2 = n / of, Z * Z
     middle = share + z2 / (2 * of)
     half = Z * sqrt(share * (1 - share) / of + z2 / (4 * of * of))

@@ -13,6 +13,9 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from shared.contracts import lookback as b
+from shared.contracts import requests as r
+
 SECRET_PREFIX = "whsec_"  # noqa: S105 the prefix of Standard Webhooks, no secret
 SECRET_BYTES = 32
 SECRET_OVERLAP = timedelta(hours=24)
@@ -37,6 +40,10 @@ THROTTLING = frozenset(
     }
 )
 """Statuses by which the other side says that it is not up to calls now, whichever they are."""
+
+
+UNSEEN_BY_HANDLERS = frozenset({r.ResidentVisited.TYPE, b.RequestInspected.TYPE})
+"""Who was drawn for a look-back is for no handler to see: no organisation is sent these."""
 
 
 class Disabled(StrEnum):
@@ -134,7 +141,9 @@ class Endpoint:
     paused_until: datetime | None = None
 
     def wants(self, event_type: str) -> bool:
-        """Whether it asked for this type."""
+        """Whether it asked for this type, and may have it."""
+        if self.organisation is not None and event_type in UNSEEN_BY_HANDLERS:
+            return False
         return not self.event_types or event_type in self.event_types
 
     def is_entitled(self, organisations: frozenset[str]) -> bool:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from shared.contracts import Event, Fact
 from shared.contracts import casework as w
+from shared.contracts import lookback as b
 from shared.contracts import requests as r
 from shared.contracts.life import TRANSITIONS, Life, applies, begin, fold
 from shared.contracts.vocabulary import Addressee, Language, Role
@@ -103,8 +104,14 @@ def to_resident(before: Case, fact: Fact) -> Draft | None:
             return replace(draft, words="rejected", values={"reason": fact.reason})
         case _:
             words = _PLAIN.get(type(fact))
-            by = fact.due_at if isinstance(fact, w.TaskExtended) else None
-            return replace(draft, words=words, by=by) if words else None
+            return replace(draft, words=words, by=_by(fact)) if words else None
+
+
+def _by(fact: Fact) -> datetime | None:
+    """The moment that the words name."""
+    if isinstance(fact, b.RatingReminded):
+        return fact.until
+    return fact.due_at if isinstance(fact, w.TaskExtended) else None
 
 
 _PLAIN: dict[type[Fact], str] = {
@@ -112,6 +119,7 @@ _PLAIN: dict[type[Fact], str] = {
     w.RequestInterimAnswered: "progressed",
     w.TaskExtended: "extended",
     r.TaskFulfilled: "fulfilled",
+    b.RatingReminded: "rating_reminded",
     r.RequestDisputed: "reopened",
     r.RequestMerged: "merged",
     r.RequestWithdrawn: "withdrawn",

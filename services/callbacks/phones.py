@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 from uuid import UUID
@@ -20,11 +21,19 @@ class PhoneUnavailable(Exception):
     """The gateway does not tell the phone just now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How a resident is reached, and what opens his request; kept nowhere."""
+
+    phone: str
+    tracking_token: str | None
+
+
 class Phones(Protocol):
     """Where a phone comes from."""
 
-    async def of(self, request_id: UUID) -> str:
-        """The phone of a request's contact; raises NoContact or PhoneUnavailable."""
+    async def of(self, request_id: UUID) -> Contact:
+        """The contact of a request; raises NoContact or PhoneUnavailable."""
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -37,8 +46,8 @@ class GatewayPhones:
         """`token` is a service's; `outgoing` may reach the gateway wherever it stands."""
         self._outgoing, self._url, self._token = outgoing, gateway_url.rstrip("/"), token
 
-    async def of(self, request_id: UUID) -> str:
-        """The phone of a request's contact; raises NoContact or PhoneUnavailable."""
+    async def of(self, request_id: UUID) -> Contact:
+        """The contact of a request; raises NoContact or PhoneUnavailable."""
         try:
             answer = await self._outgoing.post(
                 f"{self._url}/v1/requests/{request_id}/contact-views",
@@ -51,35 +60,40 @@ class GatewayPhones:
             raise NoContact
         if not 200 <= answer.status < 300:
             raise PhoneUnavailable
-        return _phone_in(answer.body)
+        return _contact_in(answer.body)
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._outgoing.aclose()
 
 
-def _phone_in(body: bytes) -> str:
+def _contact_in(body: bytes) -> Contact:
     try:
-        phone = json.loads(body)["phone"]
+        view = json.loads(body)
+        phone, token = view["phone"], view.get("tracking_token")
     except (ValueError, KeyError, TypeError) as odd:
         raise PhoneUnavailable from odd
     if not phone:
         raise NoContact
-    return str(phone)
+    return Contact(str(phone), str(token) if token else None)
 
 
-def notice_body(notice: Mapping[str, Any], phone: str) -> bytes:
-    """What the message provider is told: to whom, and the words in both languages, the addressee's own named."""
+def notice_body(notice: Mapping[str, Any], contact: Contact) -> bytes:
+    """What the message provider is told: to whom, and the words in both languages, the addressee's own named.
+
+    With the tracking token its template makes the link by which the resident reads the answer and rates it.
+    """
     document = {
         "id": str(notice["id"]),
         "type": "heed.notice",
         "timestamp": notice["created_at"].isoformat().replace("+00:00", "Z"),
         "data": {
-            "to": phone,
+            "to": contact.phone,
             "language": notice["language"],
             "text": notice["text"],
             "about": notice["about"],
             "request_id": str(notice["request_id"]),
+            "tracking_token": contact.tracking_token,
         },
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

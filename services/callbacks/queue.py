@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from services.callbacks.model import Attempt, DeliveryState, Endpoint, KeptFact
+from services.callbacks.model import UNSEEN_BY_HANDLERS, Attempt, DeliveryState, Endpoint, KeptFact
 from services.callbacks.store import FACT_COLUMNS, At, as_fact, attempts, cases, deliveries, endpoints, facts
 from shared.database import Transaction
 from shared.ids import new_id
@@ -286,10 +286,11 @@ async def list_facts_between(
         query = query.where(facts.c.type.in_(endpoint.event_types))
     if endpoint.organisation is not None:
         query = query.where(
+            facts.c.type.not_in(UNSEEN_BY_HANDLERS),
             sa.exists().where(
                 cases.c.request_id == facts.c.request_id,
                 sa.cast(cases.c.state, JSONB)["organisations"].contains([endpoint.organisation]),
-            )
+            ),
         )
     return [as_fact(row) for row in await connection.execute(query)]
 

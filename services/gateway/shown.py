@@ -14,6 +14,7 @@ from services.gateway.store import Entry
 from services.gateway.words import HOLDING_SERVICES
 from shared.contracts import FACTS
 from shared.contracts import casework as w
+from shared.contracts import lookback as b
 from shared.contracts import requests as r
 from shared.contracts.directory import Named
 from shared.contracts.envelope import Fact
@@ -92,6 +93,14 @@ WORDS: dict[type[Fact], Words] = {
     r.RequestRated: _words("solved satisfaction text_id", "counts"),
     # Who was drawn for a look-back is for the handler neither to see nor to sway.
     r.ResidentVisited: _words("attempt medium outcome solved satisfaction", "visit_id", from_handlers=True),
+    b.RequestInspected: _words(
+        "",
+        "visit_id organisation passed finding answers_what_was_asked concrete_action_and_time "
+        "right_owner_and_contact plain_and_polite proof_attached",
+        from_residents=True,
+        from_handlers=True,
+    ),
+    b.RatingReminded: _words("until"),
     r.PersonNotified: _words("medium about outcome", "notice_id addressee organisation"),
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from shared.contracts import callbacks, casework, directory, operations, requests, texts
+from shared.contracts import callbacks, casework, directory, lookback, operations, requests, reviews, texts
 from shared.contracts.envelope import CONTENT_TYPE, SPECVERSION, Arrival, Event, Fact, NotAnEvent, Record
 
 TOPICS = (requests.TOPIC, texts.TOPIC, directory.TOPIC, callbacks.TOPIC, operations.TOPIC)
@@ -82,7 +82,9 @@ __all__ = [
     "decode",
     "directory",
     "encode",
+    "lookback",
     "operations",
     "requests",
+    "reviews",
     "texts",
 ]

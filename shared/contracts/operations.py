@@ -65,7 +65,7 @@ class AlarmCleared(OperationFact):
     """What the alarm was about has been put right."""
 
     TYPE: ClassVar[str] = "heed.alarm.cleared"
-    STATED_BY: ClassVar[tuple[str, ...]] = ("triage", "followup", "callbacks")
+    STATED_BY: ClassVar[tuple[str, ...]] = ("triage", "dispatch", "followup", "callbacks")
 
     kind: AlarmKind
     request_id: UUID | None = None

@@ -250,6 +250,8 @@ class RequestAnswered(TaskFact):
 
     text_id: UUID
     text_hash: str
+    words_hash: str | None = None
+    """Keyed hash of the plain words: equal for equal answers, whoever gave them, and no way back."""
     fulfil_by: datetime | None = None
 
 
@@ -328,6 +330,8 @@ class RequestRated(RequestFact):
     text_hash: str | None = None
     counts: bool = True
     """False for a word after the window, or after the history went on: kept, and changes nothing."""
+    device_hash: str | None = None
+    """Keyed hash of the device or number that it came from, where the app names it."""
 
 
 class ResidentVisited(RequestFact):

@@ -232,6 +232,33 @@ class AttemptOutcome(StrEnum):
     CALL_LATER = "call_later"
 
 
+class Finding(StrEnum):
+    """What follows from the score of an answer."""
+
+    NONE = "none"
+    REDO = "redo"
+    SUPERVISION = "supervision"
+
+
+class ProblemKind(StrEnum):
+    """What went wrong, as a retrospective groups it."""
+
+    LATE = "late"
+    RETURNED = "returned"
+    DISPUTED = "disputed"
+    MISSED = "missed"
+    UNDER_TRIAGED = "under_triaged"
+    LOOK_BACK = "look_back"
+
+
+class ImprovementState(StrEnum):
+    """Where an improvement is: a problem that was handed out to be put right."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    DONE = "done"
+
+
 class AlarmKind(StrEnum):
     """What somebody who runs Heed must look at."""
 
@@ -244,6 +271,7 @@ class AlarmKind(StrEnum):
     SEQUENCE_GAP = "sequence_gap"
     ENDPOINT_DISABLED = "endpoint_disabled"
     CONTACT_LOST = "contact_lost"
+    IMPROVEMENT_OVERDUE = "improvement_overdue"
 
 
 class FiledBy(StrEnum):

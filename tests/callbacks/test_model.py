@@ -145,3 +145,11 @@ def test_a_bad_setting_fails_at_the_start() -> None:
     for secret in ("whsec_c2hvcnQ=", "c2VjcmV0IG9mIHRoZSB0ZXN0cywgMzIgYnl0ZXMgISE=", "whsec_%%"):
         with pytest.raises(ValueError, match=r"."):
             read_secret(secret)
+
+
+@pytest.mark.parametrize("event_type", ["heed.request.visited", "heed.request.inspected"])
+def test_an_organisation_is_not_sent_whom_look_back_drew(event_type: str) -> None:
+    of_city, of_handler = NEW, replace(NEW, organisation="central-hospital", event_types=frozenset({event_type}))
+    assert of_city.wants(event_type)
+    assert not of_handler.wants(event_type)
+    assert replace(of_handler, event_types=frozenset()).wants("heed.request.answered")

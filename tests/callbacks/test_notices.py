@@ -290,7 +290,7 @@ async def test_the_provider_gets_the_notice_with_a_phone_that_nobody_keeps(
     postgres: PostgresServer, receiver: Receiver
 ) -> None:
     async with Receiver.start() as gateway:
-        gateway.reply = Reply(201, body=b'{"name": "Li", "phone": "13800138000"}')
+        gateway.reply = Reply(201, body=b'{"name": "Li", "phone": "13800138000", "tracking_token": "track_x"}')
         async with Desk.start(
             build,
             postgres,
@@ -310,13 +310,16 @@ async def test_the_provider_gets_the_notice_with_a_phone_that_nobody_keeps(
             await desk.send()
             sent = [call.verified(SECRET) for call in receiver.calls]
             assert {message["data"]["to"] for message in sent} == {PHONE}
+            assert {message["data"]["tracking_token"] for message in sent} == {"track_x"}
             assert {message["data"]["about"].rsplit(".", 1)[1] for message in sent} == {"received", "assigned"}
             assert (len(receiver.calls), len(set(receiver.ids))) == (3, 2), "retried like a delivery, same id"
             said = [e.fact for e in await desk.harness.stated(r.PersonNotified) if e.fact.medium == "provider"]
             assert [fact.outcome for fact in said] == ["delivered", "delivered"]
             notices = await desk.notices(OPERATOR, story.id)
             assert {n["outcome"] for n in notices} == {"delivered"}
-            assert PHONE not in await _dump(desk)
+            kept = await _dump(desk)
+            assert PHONE not in kept
+            assert "track_x" not in kept
             assert (await desk.call("GET", "/v1/webhooks")).json()["items"] == []
 
 

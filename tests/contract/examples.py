@@ -9,8 +9,10 @@ from shared.contracts import Event, Fact, encode
 from shared.contracts import callbacks as c
 from shared.contracts import casework as w
 from shared.contracts import directory as d
+from shared.contracts import lookback as b
 from shared.contracts import operations as o
 from shared.contracts import requests as r
+from shared.contracts import reviews as v
 from shared.contracts import texts as t
 from shared.contracts.vocabulary import (
     Addressee,
@@ -22,11 +24,13 @@ from shared.contracts.vocabulary import (
     Decider,
     DisputeReason,
     FiledBy,
+    Finding,
     Language,
     Medium,
     NoticeOutcome,
     Outcome,
     PlaceSource,
+    ProblemKind,
     RejectionReason,
     ReturnReason,
     Role,
@@ -183,6 +187,32 @@ EXAMPLES: list[Fact] = [
         records=40,
         hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ),
+    b.RatingReminded(until=AT),
+    b.RequestInspected(
+        visit_id=OTHER,
+        organisation="central-hospital",
+        answers_what_was_asked=2,
+        concrete_action_and_time=2,
+        right_owner_and_contact=2,
+        plain_and_polite=2,
+        proof_attached=0,
+        passed=True,
+        finding=Finding.SUPERVISION,
+    ),
+    v.DrawCommitted(service="followup", period=AT.date(), days=7, commitment="5f3a"),
+    v.DrawRevealed(service="followup", period=AT.date(), days=7, seed="5f3a", answers=120, drawn=31),
+    v.ImprovementAssigned(
+        service="dispatch",
+        improvement_id=OTHER,
+        problem=ProblemKind.LATE,
+        stage=Stage.ANSWERED,
+        organisation="central-hospital",
+        holder="central-hospital.supervisor",
+        due_at=AT,
+        since=AT,
+        until=AT,
+    ),
+    v.ImprovementDone(service="dispatch", improvement_id=OTHER),
 ]
 
 

@@ -16,6 +16,10 @@ from tests.contract.examples import EXAMPLES
 from tests.support.harness import project_root
 
 GOLDEN = Path(__file__).parent / "golden"
+NOUNS = {
+    "request", "text", "organisation", "area", "policy", "delivery", "endpoint", "event", "alarm", "draw",
+    "improvement", "log",
+}  # fmt: skip
 SCHEMAS = project_root() / "shared" / "contracts" / "schemas"
 STORED = sorted(GOLDEN.glob("*/*.json"))
 
@@ -48,18 +52,7 @@ def test_a_type_is_named_after_its_fact(name: str) -> None:
     prefix, noun, participle = name.split(".")
     assert prefix == "heed"
     assert FACTS[name].__name__.lower().endswith(participle.replace("_", ""))
-    assert noun in {
-        "request",
-        "text",
-        "organisation",
-        "area",
-        "policy",
-        "delivery",
-        "endpoint",
-        "event",
-        "alarm",
-        "log",
-    }
+    assert noun in NOUNS
     assert FACTS[name].TOPIC in TOPICS
 
 

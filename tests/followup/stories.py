@@ -1,10 +1,11 @@
 """Histories of requests for tests of followup, one fact after another, as the other services would state them."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from followup.model import Case, fold
+from followup.model import Case, Stratum, fold
 from followup.plan import Plan
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
@@ -38,6 +39,11 @@ def minutes(n: float) -> timedelta:
 
 def _make(kind: type[Fact], values: dict[str, Any]) -> Fact:
     return kind(**values)
+
+
+def drawable(case: Case) -> Case:
+    """The case of an answer that came up for look-back."""
+    return replace(case, stratum=Stratum("other", case.life.colour or "", case.organisation or "", certain=False))
 
 
 class Story:

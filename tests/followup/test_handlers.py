@@ -17,7 +17,7 @@ from shared.contracts.operations import AlarmCleared, AlarmRaised
 from shared.contracts.texts import TextRecorded
 from shared.contracts.vocabulary import AlarmKind, Category, Colour, DisputeReason, Outcome, Stage, WithdrawalReason
 from tests.followup.stories import HUXIAO, INSPECTOR, OPERATOR, Story, minutes
-from tests.support.builders import Builder
+from tests.support.builders import START, Builder
 from tests.support.harness import Harness
 
 REACHED = {"outcome": "reached", "solved": True}
@@ -61,8 +61,9 @@ async def call(harness: Harness, visit: dict[str, Any], **made: Any) -> dict[str
     return answer
 
 
-def undrawn(seed: bytes) -> UUID:
-    """A request id whose lot is not drawn by any share of the sample plan."""
+def undrawn(secret: bytes) -> UUID:
+    """A request id whose lot is not drawn this week by any share of the sample plan."""
+    seed = sampling.seed_of(secret, START.date())
     return next(story.id for story in iter(Story, None) if sampling.lot(seed, story.id) > 0.5)
 
 
@@ -100,16 +101,17 @@ async def test_not_solved_reopens_and_the_next_answer_is_looked_back_at_again(ha
     assert await endings(harness) == [DisputeReason.NOT_SOLVED, Outcome.CONFIRMED]
 
 
-async def test_a_second_rating_is_kept_and_changes_nothing(harness: Harness) -> None:
+async def test_a_second_rating_counts_and_the_first_stays_on_record(harness: Harness) -> None:
     story = Story().begun().answered(10)
     await come_round(harness, story)
     await rate(harness, story, solved=True)
-    for _ in range(2):  # before and after the log came round
+    for effect in ("disputed", "none"):  # a third one comes when the request is handled again
         answer = await rate(harness, story, solved=False, satisfaction=1)
-        assert (answer["counts"], answer["effect"]) == (False, "none")
+        assert (answer["counts"], answer["effect"]) == (effect == "disputed", effect)
         await come_round(harness, story)
-    assert [event.fact.counts for event in await harness.stated(r.RequestRated)] == [True, False, False]
-    assert await endings(harness) == [Outcome.CONFIRMED]
+    words = [(event.fact.solved, event.fact.counts) for event in await harness.stated(r.RequestRated)]
+    assert words == [(True, True), (False, True), (False, False)]
+    assert await endings(harness) == [Outcome.CONFIRMED, DisputeReason.NOT_SOLVED]
 
 
 async def test_a_comment_is_masked_and_goes_to_the_texts_after_the_rating(harness: Harness) -> None:
@@ -190,7 +192,9 @@ async def test_what_was_not_drawn_closes_as_unasked_when_the_window_is_over(harn
     stories = [Story(builder, undrawn(seed)).begun().answered(10) for _ in range(8)]
     await come_round(harness, *stories)
     assert await visits(harness) == []
-    await harness.turn(minutes=10 + 1440)
+    await harness.turn(to=START + timedelta(days=6))
+    assert await visits(harness) == []
+    await harness.turn(days=1)
     topped_up = await visits(harness)
     assert [visit["reason"] for visit in topped_up] == ["topped_up"] * 5  # at least five of each organisation
     await harness.turn(to=stories[0].now + timedelta(days=14) - timedelta(seconds=1))

@@ -1,5 +1,6 @@
 """The resident's word and the call-backs: what counts, what it leads to, and when time decides."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,10 +10,11 @@ from followup.lookback import Attempt, Effect, VisitState
 from followup.model import Case
 from followup.plan import Plan
 from shared.contracts import requests as r
+from shared.contracts.lookback import RatingReminded
 from shared.contracts.vocabulary import AttemptOutcome, Colour, DisputeReason, Medium, Outcome
 from shared.ids import new_id
 from shared.problems import InvalidInput
-from tests.followup.stories import Story, minutes
+from tests.followup.stories import Story, drawable, minutes
 
 WINDOW = timedelta(days=14)
 SECOND = timedelta(seconds=1)
@@ -27,7 +29,7 @@ def kept(rated: r.RequestRated) -> r.RequestRated:
 
 
 def visited(plan: Plan, story: Story) -> tuple[Case, lookback.Visit]:
-    return lookback.begin_visit(story.case(plan), new_id(), "colour", story.now, plan.call_back)
+    return lookback.begin_visit(drawable(story.case(plan)), new_id(), "colour", story.now, plan.call_back)
 
 
 # Rating
@@ -69,13 +71,30 @@ def test_the_window_is_fourteen_days(plan: Plan, late: timedelta, counts: bool) 
     assert ruling.facts[0] == (UNSOLVED if counts else kept(UNSOLVED))
 
 
-def test_a_second_word_is_kept_and_changes_nothing(plan: Plan) -> None:
+def test_a_second_word_counts_in_place_of_the_first(plan: Plan) -> None:
     story = Story().begun().answered(5)
     first = lookback.rate(story.case(plan), SOLVED, story.now, plan)
     for case in (first.case, story.add(SOLVED).add(first.facts[1]).case(plan)):  # not read back yet, and read back
         again = lookback.rate(case, UNSOLVED, story.now, plan)
-        assert again.facts == (kept(UNSOLVED),)
+        assert again.facts == (UNSOLVED, r.RequestDisputed(reason=DisputeReason.NOT_SOLVED))
+        better = r.RequestRated(solved=True, satisfaction=3)
+        assert lookback.rate(case, better, story.now, plan).facts == (better,)
+
+
+def test_once_disputed_a_second_word_is_kept_and_changes_nothing(plan: Plan) -> None:
+    story = Story().begun().answered(5)
+    first = lookback.rate(story.case(plan), UNSOLVED, story.now, plan)
+    for case in (first.case, story.add(UNSOLVED).add(first.facts[1]).case(plan)):
+        again = lookback.rate(case, SOLVED, story.now, plan)
+        assert again.facts == (kept(SOLVED),)
         assert again.effect is Effect.NONE
+
+
+def test_a_word_after_a_missed_fulfilment_is_kept(plan: Plan) -> None:
+    story = Story().begun()
+    story.answered(5, fulfil_by=story.now + minutes(600))
+    story.add(r.RequestDisputed(reason=DisputeReason.FULFILMENT_MISSED), 700)
+    assert lookback.rate(story.case(plan), SOLVED, story.now, plan).facts == (kept(SOLVED),)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNREACHED, Outcome.CONFIRMED])
@@ -199,10 +218,31 @@ def test_a_promise_not_kept_is_disputed_after_the_grace(plan: Plan) -> None:
     assert lookback.expire(ruling.case, by + minutes(99), plan).facts == ()
 
 
+def test_who_did_not_rate_is_reminded_once(plan: Plan) -> None:
+    story = Story().begun().answered(5)
+    case, at = story.case(plan), story.now + timedelta(days=3)
+    assert lookback.moments(case, plan)[0] == at
+    assert lookback.expire(case, at - SECOND, plan).facts == ()
+    ruling = lookback.expire(case, at, plan)
+    reminder = RatingReminded(until=story.now + WINDOW)
+    assert ruling.facts == (reminder,)
+    for once in (ruling.case, story.add(reminder).case(plan)):  # not read back yet, and read back
+        assert lookback.expire(once, at + timedelta(days=1), plan).facts == ()
+        assert lookback.moments(once, plan) == [ruling.case.open_from + WINDOW if ruling.case.open_from else None]
+
+
+def test_who_rated_is_not_reminded(plan: Plan) -> None:
+    story = Story().begun().answered(5)
+    rated = lookback.rate(story.case(plan), SOLVED, story.now, plan).case
+    assert lookback.expire(rated, story.now + timedelta(days=4), plan).facts == ()
+    closed = story.add(SOLVED).add(r.RequestClosed(outcome=Outcome.CONFIRMED)).case(plan)
+    assert lookback.expire(closed, story.now + timedelta(days=4), plan).facts == ()
+
+
 def test_a_window_over_closes_as_unasked_unless_it_was_drawn(plan: Plan) -> None:
     story = Story().begun().answered(5)
     case, ends = story.case(plan), story.now + WINDOW
-    assert lookback.expire(case, ends - SECOND, plan).facts == ()
+    assert lookback.expire(replace(case, reminded=True), ends - SECOND, plan).facts == ()
     assert lookback.expire(case, ends, plan).facts == (r.RequestClosed(outcome=Outcome.UNASKED),)
     drawn, _ = visited(plan, story)
     assert lookback.expire(drawn, ends, plan).facts == ()

@@ -81,7 +81,7 @@ FACTS: st.SearchStrategy[Tell] = st.one_of(
     st.builds(lambda *word: lambda s: s.add(rated(*word)), st.booleans(), MARKS, st.booleans()),
     st.builds(lambda *word: lambda s: s.add(visited(*word)), st.none() | st.booleans(), MARKS, OUTCOMES),
     st.builds(lambda o: lambda s: s.add(r.RequestClosed(outcome=o)), st.sampled_from(Outcome)),
-    st.just(lambda s: s.add(r.RequestDisputed(reason=DisputeReason.NOT_SOLVED))),
+    st.builds(lambda why: lambda s: s.add(r.RequestDisputed(reason=why)), st.sampled_from(DisputeReason)),
     st.just(lambda s: s.add(r.RequestWithdrawn(reason=WithdrawalReason.UNSTATED))),
     st.just(lambda s: s.add(r.RequestMerged(into=new_id()))),
     st.builds(lambda reason: lambda s: s.add(rejected(reason)), st.sampled_from(RejectionReason)),

@@ -21,7 +21,7 @@ from shared.contracts.vocabulary import (
     WithdrawalReason,
 )
 from shared.ids import new_id
-from tests.followup.stories import Story, minutes
+from tests.followup.stories import Story, drawable, minutes
 
 Tell = Callable[[Colour], Story]
 SECOND = timedelta(seconds=1)
@@ -149,7 +149,7 @@ def test_nothing_is_watched_once_it_ended(plan: Plan, ending: r.RequestFact) -> 
 
 def test_a_call_back_that_nobody_makes_rings(plan: Plan) -> None:
     story = answered(Colour.RED)
-    case, _ = lookback.begin_visit(story.case(plan), new_id(), "colour", story.now, plan.call_back)
+    case, _ = lookback.begin_visit(drawable(story.case(plan)), new_id(), "colour", story.now, plan.call_back)
     assert raised(case, plan, story.now + minutes(120) - SECOND) == []
     assert raised(case, plan, story.now + minutes(120)) == [(AlarmKind.NOT_LOOKED_BACK, None, 1)]
 

@@ -1,3 +1,6 @@
+import base64
+
+import pytest
 import sqlalchemy as sa
 
 from intake import store
@@ -15,6 +18,7 @@ from shared.contracts.texts import TextRecorded
 from shared.contracts.vocabulary import AlarmKind, Decider, ReturnReason, Role, Status, TextKind
 from shared.identity import ANONYMOUS, Kind, Principal
 from shared.ids import new_id
+from shared.tokens import make_tracking_token
 from tests.intake.builders import (
     ADDRESS,
     GRID_WORKER,
@@ -35,7 +39,7 @@ from tests.intake.builders import (
     triaged,
 )
 from tests.support.builders import START, Builder
-from tests.support.harness import Harness
+from tests.support.harness import SECRET, Harness
 
 
 async def standing(harness: Harness, request: object) -> tuple[str, str, int]:
@@ -178,12 +182,20 @@ async def test_a_contact_view_shows_all_and_is_logged(harness: Harness) -> None:
         "phone": f"+86{PHONE}",
         "on_behalf_of": "奶奶",
         "originals": {text_id: TEXT},
+        "tracking_token": make_tracking_token(base64.b64decode(SECRET), request),
         **where,
     }
     async with harness.client(INSPECTOR) as client:
         (logged,) = (await client.get(f"/v1/requests/{request}/contact-views")).json()["items"]
     assert (logged["viewer_kind"], logged["viewer_id"], logged["purpose"]) == ("service", "callbacks", "回电[phone]")
     assert logged["viewed_at"] == "2026-03-02T08:00:00Z"
+
+
+@pytest.mark.parametrize("caller", [OPERATOR, INSPECTOR], ids=lambda caller: caller.kind)
+async def test_no_person_gets_what_speaks_for_the_resident(harness: Harness, caller: Principal) -> None:
+    request = await file(harness)
+    response = await post(harness, f"/v1/requests/{request}/contact-views", {"purpose": "回电"}, caller)
+    assert response.json()["tracking_token"] is None
 
 
 async def test_a_refused_look_is_not_taken_for_a_look(harness: Harness) -> None:

@@ -146,15 +146,27 @@ async def test_a_file_is_checked_and_applied(system: System, tmp_path: Path) -> 
     assert "/minutes/assigned/red" in said
 
 
+async def test_the_draw_and_the_retrospective_are_shown(system: System) -> None:
+    code, said = await heed(system, "draw", "list")
+    assert code == 0, said
+    assert all(line.endswith("secret yet") for line in said.splitlines())
+    assert len(said.splitlines()) >= 2
+    code, said = await heed(system, "draw", "check", said.split()[0])
+    assert (code, "not published yet" in said) == (1, True)
+    code, said = await heed(system, "retrospective", "--from", "2001-01-01T00:00:00Z", "--to", "2001-01-02T00:00:00Z")
+    assert (code, said) == (0, "Nothing went wrong that the log tells of.\n")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("draw", "check", "2001-01-01"), "No such period"),
         (("parked", "retry", "gateway", str(NOBODY)), "No event with this id is parked here"),
         (("parked", "drop", "intake", str(NOBODY)), "No event with this id is parked here"),
         (("tail", "--topic", "nothing"), "There is no topic heed.nothing"),
         (("token", "revoke", "nothing"), "No key with this id is in force"),
     ],
-    ids=["retry", "drop", "tail", "revoke"],
+    ids=["check", "retry", "drop", "tail", "revoke"],
 )
 async def test_a_problem_is_said_in_a_sentence(system: System, words: tuple[str, ...], says: str) -> None:
     code, said = await heed(system, *words)
