@@ -25,6 +25,8 @@ from tests.support.postgres import PostgresServer
 from tests.verify.test_log import REQUESTS, Kept
 from tests.verify.town import PROMISES
 
+pytestmark = pytest.mark.timeout(180)
+
 STEPS: list[Callable[[Story], Story]] = [
     lambda s: s.triaged(Colour.RED),
     lambda s: s.triaged(Colour.GREEN),
