@@ -7,7 +7,8 @@ import yaml
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
-from followup import api, handlers, plan, store
+from followup import api, figures_api, handlers, plan, store
+from followup.figure_store import FOLDED_AT_ONCE, fold
 from shared.clock import Clock
 from shared.contracts import operations, requests
 from shared.contracts.vocabulary import AlarmKind
@@ -17,6 +18,8 @@ from shared.settings import Settings, required
 PLAN_FILE = "followup.yaml"
 SEED_BYTES = 32
 COUNT_SECONDS = 5.0
+FOLD_SECONDS = 1.0
+"""How long moves gather, so that many share a write; figures that are asked for fold them at once."""
 OPEN_ALARMS = Gauge("heed_alarms_open", "Open alarms of all services.", ["kind"])
 
 
@@ -32,10 +35,10 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         take=handlers.take,
         handles=handlers.HANDLES,
         fire=handlers.fire,
-        background=[count_open_alarms],
+        background=[count_open_alarms, fold_moves],
         on_start=apply_plan,
     )
-    return service.app(api.router)
+    return service.app(api.router, figures_api.router)
 
 
 async def apply_plan(service: Service) -> None:
@@ -51,3 +54,11 @@ async def count_open_alarms(service: Service) -> None:
         for kind in AlarmKind:
             OPEN_ALARMS.labels(kind).set(counts.get(kind, 0))
         await service.clock.pause(COUNT_SECONDS)
+
+
+async def fold_moves(service: Service) -> None:
+    """Keep the sums of the figures up to date."""
+    while True:
+        while await service.query(fold) == FOLDED_AT_ONCE:
+            pass
+        await service.clock.pause(FOLD_SECONDS)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from followup import figures, lookback, sampling, store, watchdog
+from followup import cells, figure_store, figures, lookback, sampling, store, watchdog
 from followup.lookback import Attempt, Effect, Ruling, Visit, VisitState
 from followup.model import Case, fold
 from followup.plan import Plan
@@ -19,7 +19,6 @@ from shared.contracts.directory import PolicyRecorded
 from shared.contracts.operations import AlarmCleared, AlarmRaised
 from shared.contracts.texts import TextRecorded
 from shared.contracts.vocabulary import Language, Status, TextKind
-from shared.database import Transaction
 from shared.identity import Kind, Principal, may_read
 from shared.ids import new_id
 from shared.masking import mask
@@ -51,6 +50,7 @@ class Desk:
         self._new_visits: dict[UUID, Visit] = {}
         self._voided: set[UUID] = set()
         self._drawn: Counter[tuple[str, str]] = Counter()
+        self._excluded: list[dict[str, Any]] = []
 
     @classmethod
     async def of(cls, work: Work, ids: set[UUID]) -> "Desk":
@@ -79,14 +79,25 @@ class Desk:
         self._new_visits[case.request_id] = visit
         self._drawn[sampling.month(case), case.organisation or ""] += 1
 
+    def exclude(self, case: Case, fact: r.RequestRejected) -> None:
+        """The request was rejected: list why, and on whose word."""
+        self._excluded.append(
+            {
+                "request_id": case.request_id,
+                "received_at": case.life.received_at,
+                "rejected_at": case.life.changed_at,
+                "reason": fact.reason.value,
+                "decided_by": fact.decided_by.value,
+                "approved_by": fact.approved_by,
+            }
+        )
+
     async def leave(self, *, from_log: bool = False) -> None:
         """Let the watchdog look at what changed, move the figures, set timers, and write everything."""
-        moves: dict[figures.Cell, figures.Counts] = {}
+        moves: dict[cells.Profile, cells.Sum] = {}
         for request_id in sorted(self._changed):
             case = self._watch(self.cases[request_id], may_raise=not from_log)
-            change = figures.moved(self._as_counted.get(request_id), case, self.work.now)
-            for cell, counts in change.items():
-                moves[cell] = moves.get(cell, figures.NOTHING).plus(counts)
+            cells.move(moves, self._as_counted.get(request_id), case, self.work.now)
             wake_at = self._set_timer(case, past=from_log)
             self.cases[request_id] = replace(case, counted_at=self.work.now, wake_at=wake_at)
         connection = self.work.connection
@@ -94,7 +105,8 @@ class Desk:
         await store.void_visits(connection, self._voided)
         await store.add_visits(connection, list(self._new_visits.values()))
         await store.add_drawn(connection, self._drawn)
-        await store.add_to_cells(connection, {cell: n for cell, n in moves.items() if n != figures.NOTHING})
+        await figure_store.add_moves(connection, moves)
+        await figure_store.add_exclusions(connection, self._excluded)
 
     def _watch(self, case: Case, *, may_raise: bool) -> Case:
         looked = watchdog.look(case, self.plan, self.work.now, may_raise=may_raise)
@@ -136,6 +148,8 @@ def on_request_fact(desk: Desk, event: Event[Fact]) -> None:
     before = desk.cases.get(UUID(event.subject))
     case = fold(before, event, desk.plan.promises)
     desk.put(case)
+    if isinstance(event.fact, r.RequestRejected) and before and before.rejected is not case.rejected:
+        desk.exclude(case, event.fact)
     if not lookback.is_open(case) or case.drawn is not None:
         return
     opened = before is None or before.open_from != case.open_from
@@ -346,20 +360,3 @@ async def apply_plan(work: Work, plan: Plan, new_seed: bytes) -> None:
     seed = now_in_force.seed if now_in_force else new_seed
     await store.add_policy(work.connection, store.Policy(plan, seed), work.now)
     work.state(PolicyRecorded(policy=SERVICE, version=plan.version), SERVICE)
-
-
-# Queries
-
-
-async def read_figures(
-    connection: Transaction, dimension: str | None, begin: datetime, end: datetime
-) -> tuple[figures.Counts, dict[str, figures.Counts]]:
-    """The sum over all requests received in the span, and the sums by value of the dimension."""
-    whole = await store.sum_cells(connection, figures.TOTAL, begin, end)
-    if dimension is None:
-        groups = {}
-    elif dimension == "hour":
-        groups = await store.list_hours(connection, begin, end)
-    else:
-        groups = await store.sum_cells(connection, dimension, begin, end)
-    return figures.total(whole.values()), {value: n for value, n in groups.items() if n.received}

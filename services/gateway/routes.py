@@ -77,6 +77,9 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "/v1/visits": "GET",
             "/v1/visits/{id}/attempts": "POST",
             "/v1/figures": "GET",
+            "/v1/figures/definitions": "GET",
+            "/v1/figures/reconciliation": "GET",
+            "/v1/figures/exclusions": "GET",
             "/v1/alarms": "GET",
         },
         "callbacks": {

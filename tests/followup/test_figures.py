@@ -1,8 +1,5 @@
 """Figures by hand-computed examples: what counts, when it is due, and how sure a rate is."""
 
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +23,6 @@ from shared.contracts.vocabulary import (
 from shared.ids import new_id
 from shared.rates import wilson
 from tests.followup.stories import Story, minutes
-from tests.support.builders import START
 
 WITHDRAWN = r.RequestWithdrawn(reason=WithdrawalReason.SOLVED_OTHERWISE)
 DISPUTED = r.RequestDisputed(reason=DisputeReason.NOT_SOLVED)
@@ -244,35 +240,3 @@ def test_before_anything_is_due_the_sentence_says_so() -> None:
         "received 1 request, admitted 100 %, effectively answered none due yet."
     )
     assert figures.sentence(found, Language.ZH).endswith("有效反馈率暂无。")
-
-
-# Hours and days
-
-HOURS = st.integers(0, 24 * 40).map(lambda n: START.replace(hour=0) + timedelta(hours=n))
-
-
-@given(HOURS, HOURS)
-def test_spans_cover_every_hour_once_and_whole_days_where_they_fit(a: datetime, b: datetime) -> None:
-    begin, end = min(a, b), max(a, b)
-    parts = [part for part in figures.spans(begin, end) if part[1] < part[2]]
-    edges = [begin, *(last for _, _, last in parts)]
-    assert [first for _, first, _ in parts] == edges[:-1]
-    assert edges[-1] == end
-    assert sum(1 for size, first, last in parts if size == "hour" and last - first >= timedelta(days=2)) == 0
-    for size, first, last in parts:
-        if size == "day":
-            assert first == figures.day_of(first)
-            assert last == figures.day_of(last)
-
-
-def test_a_micro_grid_counts_within_its_grid(plan: Plan) -> None:
-    case = Story().received(area="pinghu/dushangang/huxiao/06/2").case(plan)
-    assert {cell.value for cell in figures.cells(case) if cell.dimension == "area"} == {"pinghu/dushangang/huxiao/06"}
-
-
-def test_a_request_counts_in_one_hour_and_one_day_of_each_dimension(plan: Plan) -> None:
-    received = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
-    found = sorted(figures.cells(Story(at=received).received().case(plan)))
-    assert len(found) == 2 * (1 + len(figures.DIMENSIONS))
-    assert {cell.at for cell in found} == {received.replace(minute=0), received.replace(hour=0, minute=0)}
-    assert all(a != b for a, b in pairwise(found))

@@ -1,0 +1,258 @@
+"""Tables of the figures: moves, and the cells and sketches that they are folded into; what was excluded, and why.
+
+A change of a request writes one row, its move. `fold` spreads many moves over the cells at once, so that the cells
+they share, the whole hour above all, are written once and not by every transaction. Whoever reads figures folds first:
+what was committed before is in them.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import insert
+
+from followup.cells import DIMENSIONS, TOTAL, Bucket, Cell, Profile, Sum, spans, spread
+from followup.figures import Counts
+from followup.stages import Spent
+from followup.store import At, Id, cases, metadata
+from shared.contracts.vocabulary import RejectionReason
+from shared.database import Transaction
+from shared.rows import JsonText, by_column, insert_given
+
+FOLDED_AT_ONCE = 250
+"""Moves in one transaction: enough to share cells, few enough not to keep the process from its calls."""
+HOURS_SHOWN = 1000
+GROUPS_SHOWN = 1000
+HOUR = "hour"
+"""Grouped by the hour of receipt itself, not by that of the day."""
+D = TypeVar("D", bound=str)
+COUNTS = TypeAdapter(dict[str, int])
+SPENT = TypeAdapter(list[tuple[str, int, int]])
+
+moves = sa.Table(
+    "moves",
+    metadata,
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("at", At, nullable=False),
+    *(sa.Column(name, sa.Text, nullable=False) for name in Profile._fields[1:]),
+    sa.Column("counts", JsonText, nullable=False),
+    sa.Column("spent", JsonText, nullable=False),
+)
+
+cells = sa.Table(
+    "cells",
+    metadata,
+    sa.Column("dimension", sa.Text, primary_key=True),
+    sa.Column("size", sa.Text, primary_key=True),
+    sa.Column("at", At, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("second", sa.Text, primary_key=True),
+    *(sa.Column(name, sa.BigInteger, nullable=False) for name in Counts._fields),
+)
+
+sketches = sa.Table(
+    "sketches",
+    metadata,
+    sa.Column("size", sa.Text, primary_key=True),
+    sa.Column("at", At, primary_key=True),
+    sa.Column("colour", sa.Text, primary_key=True),
+    sa.Column("stage", sa.Text, primary_key=True),
+    sa.Column("bucket", sa.SmallInteger, primary_key=True),
+    sa.Column("n", sa.BigInteger, nullable=False),
+)
+
+# Rejected requests: what the figures leave out, for anybody to look through.
+exclusions = sa.Table(
+    "exclusions",
+    metadata,
+    sa.Column("request_id", Id, primary_key=True),
+    sa.Column("received_at", At, nullable=False),
+    sa.Column("rejected_at", At, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("approved_by", sa.Text),
+)
+sa.Index("ix_exclusions_list", exclusions.c.rejected_at, exclusions.c.request_id)
+
+
+# Writing
+
+WRITTEN = [name for name in moves.c.keys() if name != "number"]  # noqa: SIM118 a collection of columns, no dictionary
+ADD_MOVES = insert_given(moves, *WRITTEN)
+
+
+async def add_moves(connection: Transaction, sums: Mapping[Profile, Sum]) -> None:
+    """Write what changed, to be folded soon."""
+    rows = [
+        profile._asdict()
+        | {
+            "counts": COUNTS.dump_json({name: n for name, n in change.counts._asdict().items() if n}).decode(),
+            "spent": SPENT.dump_json([(*spent, n) for spent, n in change.spent.items() if n]).decode(),
+        }
+        for profile, change in sums.items()
+        if not change.is_nothing
+    ]
+    if rows:
+        await connection.execute(ADD_MOVES, by_column(WRITTEN, rows))
+
+
+_oldest = sa.select(moves.c.number).order_by(moves.c.number).limit(FOLDED_AT_ONCE).with_for_update()
+TAKE_MOVES = sa.delete(moves).where(moves.c.number.in_(_oldest.scalar_subquery())).returning(*moves.c[*WRITTEN])
+_new_cells = insert_given(cells, *cells.c.keys())
+ADD_TO_CELLS = _new_cells.on_conflict_do_update(
+    index_elements=list(Cell._fields), set_={name: cells.c[name] + _new_cells.excluded[name] for name in Counts._fields}
+)
+_new_buckets = insert_given(sketches, *sketches.c.keys())
+ADD_TO_SKETCHES = _new_buckets.on_conflict_do_update(
+    index_elements=list(Bucket._fields), set_={"n": sketches.c.n + _new_buckets.excluded.n}
+)
+
+
+async def fold(connection: Transaction) -> int:
+    """Fold the oldest moves into the cells and sketches, and say how many they were.
+
+    Always in one order, so that no two transactions block each other.
+    """
+    taken = (await connection.execute(TAKE_MOVES)).all()
+    sums: dict[Profile, Sum] = defaultdict(Sum)
+    for row in taken:
+        change = sums[Profile(*row[: len(Profile._fields)])]
+        took = Counter({Spent(stage, bucket): n for stage, bucket, n in SPENT.validate_json(row.spent)})
+        change.counts = change.counts.plus(Counts(**COUNTS.validate_json(row.counts)))
+        change.spent.update(took)
+    changed, buckets = spread(sums.items())
+    if changed:
+        rows = [cell._asdict() | counts._asdict() for cell, counts in sorted(changed.items())]
+        await connection.execute(ADD_TO_CELLS, by_column(cells.c.keys(), rows))
+    if buckets:
+        given = [bucket._asdict() | {"n": n} for bucket, n in sorted(buckets.items())]
+        await connection.execute(ADD_TO_SKETCHES, by_column(sketches.c.keys(), given))
+    return len(taken)
+
+
+async def fold_all(connection: Transaction) -> None:
+    """Fold every move there is."""
+    while await fold(connection) == FOLDED_AT_ONCE:
+        pass
+
+
+async def add_exclusions(connection: Transaction, rejected: Sequence[Mapping[str, Any]]) -> None:
+    """List rejected requests; each is listed once."""
+    if rejected:
+        await connection.execute(insert(exclusions).on_conflict_do_nothing(), list(rejected))
+
+
+# Reading
+
+Sums = dict[tuple[str, str], Counts]
+"""Sums by value, and second value where there are two dimensions."""
+Sketches = dict[tuple[str, str], dict[int, int]]
+"""How many requests stand in each bucket, by colour and stage."""
+
+
+async def read_figures(
+    connection: Transaction, by: Sequence[str], begin: datetime, end: datetime
+) -> tuple[Counts, Sums, Sketches]:
+    """Of all requests received in [begin, end), with all that was committed: the sum, the sums by value of one
+    dimension or two, and the sketches."""
+    await fold_all(connection)
+    whole = await sum_whole(connection, begin, end)
+    groups: Sums = {}
+    if HOUR in by:
+        other = next((dimension for dimension in by if dimension != HOUR), TOTAL)
+        groups = await list_hours(connection, other, begin, end)
+    elif by:
+        groups = await sum_cells(connection, ",".join(kept_order(by)), begin, end)
+    return whole, groups, await sum_sketches(connection, begin, end)
+
+
+def kept_order(by: Sequence[D]) -> list[D]:
+    """The dimensions in the order in which sums by them are kept: the hour first, then as in `DIMENSIONS`."""
+    order = (HOUR, *DIMENSIONS)
+    return sorted(by, key=order.index)
+
+
+async def reconcile(
+    connection: Transaction, begin: datetime, end: datetime, *, count: bool
+) -> tuple[Counts, dict[str, int] | None]:
+    """The sum over all requests, and with `count` how many cases there are in each status, seen at one moment."""
+    await fold_all(connection)
+    whole = await sum_whole(connection, begin, end)
+    return whole, await count_cases(connection) if count else None
+
+
+def _within(table: sa.Table, begin: datetime, end: datetime) -> sa.ColumnElement[bool]:
+    """The rows that make up the requests received in [begin, end), which are whole hours."""
+    size, at = table.c.size, table.c.at
+    return sa.or_(*(sa.and_(size == name, at >= first, at < last) for name, first, last in spans(begin, end)))
+
+
+async def sum_cells(connection: Transaction, dimension: str, begin: datetime, end: datetime) -> Sums:
+    """Sums over the requests received in [begin, end), whole hours, or days for a pair: at most GROUPS_SHOWN, those
+    with the most requests, by value."""
+    sums = [sa.func.sum(cells.c[name]).label(name) for name in Counts._fields]
+    query = (
+        sa.select(cells.c.value, cells.c.second, *sums)
+        .where(cells.c.dimension == dimension, _within(cells, begin, end))
+        .group_by(cells.c.value, cells.c.second)
+        .having(sa.func.sum(cells.c.received) > 0)
+        .order_by(sa.desc("received"), cells.c.value, cells.c.second)
+        .limit(GROUPS_SHOWN)
+    )
+    rows = sorted((await connection.execute(query)).all(), key=lambda row: (row[0], row[1]))
+    return {(row[0], row[1]): Counts(*(int(n) for n in row[2:])) for row in rows}
+
+
+async def list_hours(connection: Transaction, dimension: str, begin: datetime, end: datetime) -> Sums:
+    """Sums by hour of receipt and value of the dimension, in [begin, end), in order: at most the last HOURS_SHOWN."""
+    query = (
+        sa.select(cells.c.at, cells.c.value, *(cells.c[name] for name in Counts._fields))
+        .where(cells.c.dimension == dimension, cells.c.size == "hour", cells.c.at >= begin, cells.c.at < end)
+        .where(cells.c.received > 0)
+        .order_by(cells.c.at.desc(), cells.c.value)
+        .limit(HOURS_SHOWN)
+    )
+    rows = sorted((await connection.execute(query)).all(), key=lambda row: (row[0], row[1]))
+    return {(row[0].isoformat(), row[1]): Counts(*row[2:]) for row in rows}
+
+
+async def sum_whole(connection: Transaction, begin: datetime, end: datetime) -> Counts:
+    """The sum over all requests received in [begin, end), whole hours."""
+    found = await sum_cells(connection, TOTAL, begin, end)
+    return found.get(("", ""), Counts())
+
+
+async def sum_sketches(connection: Transaction, begin: datetime, end: datetime) -> Sketches:
+    """By colour and stage, how many of the requests received in [begin, end) stand in each bucket."""
+    query = (
+        sa.select(sketches.c.colour, sketches.c.stage, sketches.c.bucket, sa.func.sum(sketches.c.n).label("n"))
+        .where(_within(sketches, begin, end))
+        .group_by(sketches.c.colour, sketches.c.stage, sketches.c.bucket)
+        .having(sa.func.sum(sketches.c.n) != 0)
+    )
+    found: Sketches = defaultdict(dict)
+    for colour, stage, bucket, n in await connection.execute(query):
+        found[colour, stage][bucket] = int(n)
+    return dict(found)
+
+
+async def count_cases(connection: Transaction) -> dict[str, int]:
+    """How many requests are in each status, counted one by one: takes as long as there are requests."""
+    query = sa.select(cases.c.status, sa.func.count()).group_by(cases.c.status)
+    return {row[0]: row[1] for row in await connection.execute(query)}
+
+
+async def list_exclusions(
+    connection: Transaction, *, reason: RejectionReason | None, after: Sequence[Any] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Rejected requests by when they were, with why and on whose word."""
+    order = (exclusions.c.rejected_at, exclusions.c.request_id)
+    query = sa.select(exclusions).order_by(*order).limit(limit)
+    if reason is not None:
+        query = query.where(exclusions.c.reason == reason)
+    if after is not None:
+        query = query.where(sa.tuple_(*order) > sa.tuple_(*after))
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
