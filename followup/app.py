@@ -7,7 +7,7 @@ import yaml
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
-from followup import api, figures_api, handlers, plan, store
+from followup import api, bulletin_api, figures_api, handlers, plan, store
 from followup.figure_store import FOLDED_AT_ONCE, fold
 from shared.clock import Clock
 from shared.contracts import operations, requests
@@ -38,7 +38,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         background=[count_open_alarms, fold_moves],
         on_start=apply_plan,
     )
-    return service.app(api.router, figures_api.router)
+    return service.app(api.router, figures_api.router, bulletin_api.router)
 
 
 async def apply_plan(service: Service) -> None:

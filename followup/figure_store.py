@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
+from followup.bulletin import EXCLUSIONS, Excluded, Tallies
 from followup.cells import DIMENSIONS, TOTAL, Bucket, Cell, Profile, Sum, spans, spread
 from followup.figures import Counts
 from followup.stages import Spent
 from followup.store import At, Id, cases, metadata
-from shared.contracts.vocabulary import RejectionReason
+from shared.contracts.vocabulary import Decider, RejectionReason
 from shared.database import Transaction
 from shared.rows import JsonText, by_column, insert_given
 
@@ -167,6 +168,24 @@ async def read_figures(
     elif by:
         groups = await sum_cells(connection, ",".join(kept_order(by)), begin, end)
     return whole, groups, await sum_sketches(connection, begin, end)
+
+
+async def read_tallies(connection: Transaction, begin: datetime, end: datetime) -> tuple[Tallies, list[Excluded]]:
+    """What a bulletin of all requests received in [begin, end) is made of, seen at one moment."""
+    await fold_all(connection)
+    groups = {name: await sum_cells(connection, name, begin, end) for name in DIMENSIONS}
+    tallies = Tallies(
+        whole=await sum_whole(connection, begin, end),
+        hours=await list_hours(connection, "colour", begin, end),
+        groups={name: {value: counts for (value, _), counts in found.items()} for name, found in groups.items()},
+        sketches=await sum_sketches(connection, begin, end),
+    )
+    newest = sa.select(exclusions).order_by(exclusions.c.rejected_at.desc(), exclusions.c.request_id.desc())
+    rows = (await connection.execute(newest.limit(EXCLUSIONS))).all()
+    return tallies, [
+        Excluded(r.request_id, r.rejected_at, RejectionReason(r.reason), Decider(r.decided_by), r.approved_by)
+        for r in rows
+    ]
 
 
 def kept_order(by: Sequence[D]) -> list[D]:

@@ -80,6 +80,7 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "/v1/figures/definitions": "GET",
             "/v1/figures/reconciliation": "GET",
             "/v1/figures/exclusions": "GET",
+            "/v1/bulletin": "GET",
             "/v1/alarms": "GET",
         },
         "callbacks": {

@@ -1,5 +1,7 @@
 """Figures by hand-computed examples: what counts, when it is due, and how sure a rate is."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ from shared.contracts.vocabulary import (
     WithdrawalReason,
 )
 from shared.ids import new_id
-from shared.rates import wilson
+from shared.rates import Z, wilson
 from tests.followup.stories import Story, minutes
 
 WITHDRAWN = r.RequestWithdrawn(reason=WithdrawalReason.SOLVED_OTHERWISE)
@@ -50,12 +52,40 @@ def test_333_of_333_is_98_9_to_100_percent() -> None:
     assert round(found.low * 100, 1) == 98.9
 
 
-@pytest.mark.parametrize(
-    ("n", "of", "low", "high"),
-    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (1, 1, 0.2065, 1.0), (950, 1000, 0.9347, 0.9619)],
-)
-def test_wilson_as_computed_by_hand(n: int, of: int, low: float, high: float) -> None:
-    assert wilson(n, of) == pytest.approx((low, high), abs=5e-5)
+OF_SCIPY = [
+    (0, 1, 0.0, 0.7934506856227626),
+    (1, 1, 0.20654931437723745, 1.0),
+    (0, 20, 0.0, 0.16112515805281935),
+    (1, 29, 0.006113214292762667, 0.17175521879320282),
+    (15, 148, 0.06238639953073629, 0.16048724172330803),
+    (81, 263, 0.2552885198782742, 0.36620957698280004),
+    (333, 333, 0.9885956472396737, 1.0),
+    (332, 333, 0.9831884364469465, 0.9994696993978942),
+    (5000, 9999, 0.4902515579156228, 0.5098484136778605),
+    (999_999, 1_000_000, 0.9999943350881957, 0.9999998234754233),
+]
+"""What scipy 1.17.1 says: `binomtest(n, of).proportion_ci(0.95, "wilson")`."""
+
+
+@pytest.mark.parametrize(("n", "of", "low", "high"), OF_SCIPY)
+def test_wilson_as_a_statistics_library_computes_it(n: int, of: int, low: float, high: float) -> None:
+    assert wilson(n, of) == pytest.approx((low, high), rel=1e-12)
+
+
+def beyond(limit: Fraction, n: int, of: int) -> bool:
+    """Whether a true share of `limit` would be refused by the score test of n out of `of`, in exact fractions."""
+    return (Fraction(n, of) - limit) ** 2 > Fraction(Z) ** 2 * limit * (1 - limit) / of
+
+
+@given(st.integers(1, 100_000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
+def test_an_interval_ends_where_the_score_test_begins_to_refuse(pair: tuple[int, int]) -> None:
+    n, of = pair
+    low, high = wilson(n, of)
+    aside = Fraction(1, 10**9)
+    for limit, outwards in ((Fraction(low), -aside), (Fraction(high), aside)):
+        if 0 < limit < 1:
+            assert beyond(limit + outwards, n, of)
+            assert not beyond(limit - outwards, n, of)
 
 
 @given(st.integers(1, 10_000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
