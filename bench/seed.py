@@ -11,15 +11,15 @@ COPIED = {"gateway": ("requests", "timeline", "texts"), "followup": ("cases", "v
 ID = re.compile(rb"([0-9a-f]{8}-[0-9a-f]{4}-)7([0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{6})[0-9a-f]{6}")
 COPY_ID = rb"\g<1>8\g<2>%06x"
 """A copy is of version 8, which none of ours is, and ends in its number."""
-SIZES = {"hour": "b.at - n * interval '1 hour'"} | {
-    size: f"date_trunc('{size}', last.at - n * interval '1 hour', 'UTC')" for size in ("day", "month")
+SIZES = {"hour": "b.at - copy * interval '1 hour'"} | {
+    size: f"date_trunc('{size}', last.at - copy * interval '1 hour', 'UTC')" for size in ("day", "month")
 }
 """Where the sums of copy n belong: it was received n hours earlier."""
 KEEP = "CREATE TABLE IF NOT EXISTS {table}_of_few AS SELECT * FROM {table}"
 SPREAD = """
     INSERT INTO {table} ({columns})
     SELECT {keys}, {sums}
-    FROM {table}_of_few AS b, generate_series(0, $1::int - 1) AS n,
+    FROM {table}_of_few AS b, generate_series(0, $1::int - 1) AS copy,
         (SELECT max(at) AS at FROM {table}_of_few WHERE size = 'hour') AS last
     WHERE b.size = '{size}' GROUP BY {keys}
 """
