@@ -1,26 +1,37 @@
 """Figures on a real database: whatever the batches and redeliveries, they are those of a recount; and their doors."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from random import Random
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from followup import figure_store
+from followup.app import build
 from followup.cells import DIMENSIONS, day_of
 from followup.definitions import DEFINITIONS, VERSION
-from followup.figures import RATES, figures, total
+from followup.figures import RATES, total
 from followup.plan import Plan
 from followup.recount import grouped, rows, sketches
+from followup.store import CASE
+from shared.clock import TurnedClock
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import Channel, Colour, Decider, DisputeReason, Outcome, RejectionReason, Role
 from shared.contracts.vocabulary import WithdrawalReason as Why
+from shared.database import Database, migrate
 from shared.identity import Kind, Principal
+from shared.service import FLOOR_MIGRATIONS
 from tests.followup.stories import INSPECTOR, OPERATOR, Story, minutes
 from tests.support.builders import START, Builder
-from tests.support.harness import Harness
+from tests.support.harness import Harness, project_root, test_settings
+from tests.support.postgres import PostgresServer
 
 BEGIN, END = datetime(1970, 1, 1, tzinfo=UTC), day_of(START) + timedelta(days=400)
 AREAS = ("pinghu/dushangang/huxiao/06/2", "pinghu/dushangang/huxiao/07", "pinghu/dushangang/jufu/01", None)
@@ -199,22 +210,45 @@ async def test_the_formulas_are_printed_with_their_version(harness: Harness) -> 
     assert set(RATES) <= named
 
 
-@pytest.mark.parametrize("path", ["reconciliation", "exclusions", "definitions"])
-async def test_only_staff_reads_them(harness: Harness, path: str) -> None:
+async def test_only_staff_reads_them(harness: Harness) -> None:
     handler = Principal(kind=Kind.LIAISON, id="l", organisation="central-hospital")
     for who in (handler, Story().resident):
         async with harness.client(who) as client:
-            assert (await client.get(f"/v1/figures/{path}")).status_code == 403
+            for path in ("", "/reconciliation", "/exclusions", "/definitions"):
+                assert (await client.get(f"/v1/figures{path}")).status_code == 403
 
 
-@pytest.mark.parametrize("by", ["weather", "colour,area,channel", "colour,colour", "hour,hour_of_day", "colour,"])
-async def test_what_cannot_be_grouped_by_is_refused_with_the_words_that_can(harness: Harness, by: str) -> None:
-    async with harness.client(OPERATOR) as client:
-        response = await client.get(f"/v1/figures?by={by}")
-    assert response.status_code == 422
-    assert response.json()["detail"]
+# From an older version
 
 
-def test_no_rate_shows_more_than_its_whole(plan: Plan) -> None:
-    shown = figures(total([]))
-    assert all(getattr(shown, name).value is None for name in RATES)
+def _to_the_first_version(connection: sa.Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(project_root() / "followup/migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=connection, version_table="alembic_version")
+    command.upgrade(config, "followup_0001")
+
+
+async def test_requests_of_an_older_version_are_counted_again(postgres: PostgresServer, plan: Plan) -> None:
+    url = await postgres.fresh_database("followup")
+    case = replace(Story().begun().add(r.RequestWithdrawn(reason=Why.UNSTATED)).case(plan), counted_at=START)
+    body = json.loads(CASE.dump_json(case))
+    del body["course"]
+    database = Database(url)
+    await migrate(database, FLOOR_MIGRATIONS, "floor_version")
+    async with database.transaction() as connection:
+        await connection.run_sync(_to_the_first_version)
+        row = {"id": case.request_id, "body": json.dumps(body)}
+        await connection.execute(sa.text("INSERT INTO cases VALUES (:id, 'withdrawn', '{}', :body)"), row)
+    await database.close()
+    clock = TurnedClock(START)
+    app = build(test_settings(database=url, bus=url), clock)
+    harness = Harness(app, clock)
+    await harness.service.start()
+    try:
+        await harness.turn(to=datetime(2036, 1, 1, tzinfo=UTC))
+        totals = (await get(harness, "/v1/figures"))["figures"]["totals"]
+    finally:
+        await harness.service.bus.stop()
+        await harness.service.database.close()
+    assert (totals["received"], totals["withdrawn"], totals["nudges"]) == (1, 1, 0)
