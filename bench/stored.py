@@ -100,7 +100,8 @@ async def measure(work: Path, stored: int) -> list[Row]:
         times = stored // FEW - 1
         many = await _read_all(system, [seed.copy_id(known, 1 + n % times) for n, known in enumerate(ids)])
         large = memory_bytes(system.pid)
-    rows = [_compared(name, (stored, many[name]), (FEW, few[name])) for name in few]
+    kinds = [name for name in few if name not in FIGURES or name == "the figures"]
+    rows = [_compared(name, (stored, many[name]), (FEW, few[name])) for name in kinds]
     rows += [_compared(name, (stored, many[name]), (town, of_town[name])) for name in of_town]
     memory = f"{large / MEBIBYTE:.0f} MiB, after the first {FEW:,} {small / MEBIBYTE:.0f} MiB; PostgreSQL apart"
     return [*rows, at_most(f"memory with {stored:,} stored, in MiB", memory, large / MEBIBYTE, 300)]

@@ -16,8 +16,6 @@ from followup import bulletin, figure_store, store
 from followup.bulletin import Bulletin, Excluded, Source, Tallies
 from followup.bulletin_page import to_html
 from followup.bulletin_text import to_markdown
-from followup.cells import day_of
-from followup.figures_api import AHEAD, OPENING
 from followup.recount import rows
 from shared.contracts import Event, Fact, decode
 from shared.contracts.requests import TOPIC
@@ -100,7 +98,7 @@ def _written(shown: Bulletin, kind: Format, lang: Language, service: Service) ->
 
 async def _kept(service: Service, now: datetime) -> Bulletin:
     """As of now, from the sums."""
-    tallies, excluded = await service.query(figure_store.read_tallies, OPENING, day_of(now) + AHEAD)
+    tallies, excluded = await service.query(figure_store.read_tallies, now)
     alarms = await service.query(store.count_alarms)
     return bulletin.make(tallies, now, Source.KEPT, excluded, alarms)
 

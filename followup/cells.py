@@ -9,7 +9,7 @@ areas down to the village, so that there are fewer of them than requests.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
@@ -162,6 +162,16 @@ def spread(sums: Iterable[tuple[Profile, Sum]]) -> tuple[dict[Cell, Counts], dic
 
 
 # Spans of time
+
+OPENING = datetime(1970, 1, 1, tzinfo=UTC)
+"""No request is older: figures without a beginning are since opening."""
+AHEAD = timedelta(days=2)
+"""Intake's clock may be a little ahead of ours."""
+
+
+def horizon(now: datetime) -> datetime:
+    """The end of figures without one: nothing is received later, and since opening it makes months alone."""
+    return _next(month_of, day_of(now) + AHEAD)
 
 
 def spans(begin: datetime, end: datetime) -> Iterator[tuple[str, datetime, datetime]]:

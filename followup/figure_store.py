@@ -7,15 +7,15 @@ what was committed before is in them.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
-from followup.bulletin import EXCLUSIONS, Excluded, Tallies
-from followup.cells import DIMENSIONS, TOTAL, Bucket, Cell, Profile, Sum, spans, spread
+from followup.bulletin import EXCLUSIONS, HOURS, Excluded, Tallies
+from followup.cells import DIMENSIONS, OPENING, TOTAL, Bucket, Cell, Profile, Sum, horizon, spans, spread
 from followup.figures import Counts
 from followup.stages import Spent
 from followup.store import At, Id, cases, metadata
@@ -170,13 +170,14 @@ async def read_figures(
     return whole, groups, await sum_sketches(connection, begin, end)
 
 
-async def read_tallies(connection: Transaction, begin: datetime, end: datetime) -> tuple[Tallies, list[Excluded]]:
-    """What a bulletin of all requests received in [begin, end) is made of, seen at one moment."""
+async def read_tallies(connection: Transaction, now: datetime) -> tuple[Tallies, list[Excluded]]:
+    """What a bulletin of all requests since opening is made of, with the hours that it shows, seen at one moment."""
     await fold_all(connection)
+    begin, end = OPENING, horizon(now)
     groups = {name: await sum_cells(connection, name, begin, end) for name in DIMENSIONS}
     tallies = Tallies(
         whole=await sum_whole(connection, begin, end),
-        hours=await list_hours(connection, "colour", begin, end),
+        hours=await list_hours(connection, "colour", now - timedelta(hours=HOURS), end),
         groups={name: {value: counts for (value, _), counts in found.items()} for name, found in groups.items()},
         sketches=await sum_sketches(connection, begin, end),
     )

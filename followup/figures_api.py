@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from followup import figure_store
 from followup.api import Cursor, Limit, after_cursor
-from followup.cells import day_of, hour_of
+from followup.cells import OPENING, day_of, horizon, hour_of
 from followup.definitions import DEFINITIONS, VERSION, Definition
 from followup.figures import Counts, Figures, figures, sentence
 from followup.stages import StageTimes, by_stage
@@ -21,10 +21,6 @@ from shared.service import Here
 from shared.web import Caller, Page, encode_cursor, responses
 
 router = APIRouter(prefix="/v1", tags=["figures"])
-OPENING = datetime(1970, 1, 1, tzinfo=UTC)
-"""No request is older: figures without `from` are since opening."""
-AHEAD = timedelta(days=2)
-"""Intake's clock may be a little ahead of ours."""
 MOST_DIMENSIONS = 2
 
 
@@ -92,8 +88,8 @@ async def read_figures(
     end = _whole(to.astimezone(UTC), days=step is day_of) if to else None
     if begin and end and begin >= end:
         raise InvalidInput("`from` must be before `to`.")
-    horizon = day_of(service.clock.now()) + AHEAD
-    whole, sums, sketches = await service.query(figure_store.read_figures, dimensions, begin or OPENING, end or horizon)
+    span = begin or OPENING, end or horizon(service.clock.now())
+    whole, sums, sketches = await service.query(figure_store.read_figures, dimensions, *span)
     shown = figures(whole)
     return FiguresReport(
         from_=begin,
@@ -225,7 +221,7 @@ async def reconcile(
     """Whether every request that was received is in exactly one place, now."""
     _check_may_read(caller)
     now = service.clock.now()
-    whole, counted = await service.query(figure_store.reconcile, OPENING, day_of(now) + AHEAD, count=count)
+    whole, counted = await service.query(figure_store.reconcile, OPENING, horizon(now), count=count)
     return reconciliation(whole, counted, now)
 
 

@@ -63,3 +63,10 @@ def test_what_comes_and_goes_leaves_nothing(plan: Plan) -> None:
     assert change.is_nothing
     assert spread([(profile, change)]) == ({}, {})
     assert change.counts == NOTHING
+
+
+@given(HOURS)
+def test_since_opening_takes_months_alone(now: datetime) -> None:
+    parts = [size for size, first, last in spans(cells.OPENING, cells.horizon(now)) if first < last]
+    assert parts == ["month"]
+    assert cells.horizon(now) >= now + timedelta(days=1)
