@@ -5,6 +5,7 @@ from html import escape
 
 from dispatch.capacity import Row, enough_of
 from dispatch.scenario import COLOURS, Scenario
+from shared import charts
 from shared.contracts.vocabulary import Colour
 
 WIDTH, HEIGHT, EDGE = 720, 260, 48
@@ -72,18 +73,12 @@ def page(title: str, answer: str, rows: Sequence[Row], assumptions: Sequence[str
     head = "".join(f"<th>{escape(word)}</th>" for word in HEADS)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row)) + "</tr>" for row in rows)
     listed = "".join(f"<li>{escape(one)}</li>" for one in assumptions)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title><style>
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
-table {{ border-collapse: collapse; font-size: 12px }}
-td, th {{ border: 1px solid #ccc; padding: 2px 6px; text-align: right }}
-svg {{ background: #fafafa; margin: .5rem 0 }} text {{ font: 11px system-ui, sans-serif; fill: #333 }}
-</style></head><body><h1>{escape(title)}</h1><p><strong>{escape(answer)}</strong></p>
+    inside = f"""<h1>{escape(title)}</h1><p class="lead">{escape(answer)}</p>
 <h2>In time, by liaisons on duty</h2>{_shares(whole)}
 <h2>Open requests, hour by hour</h2>{_backlogs(whole)}
-<h2>The runs</h2><table><tr>{head}</tr>{body}</table>
-<h2>What was assumed</h2><ul>{listed}</ul></body></html>
-"""
+<h2>The runs</h2><div class="wide"><table><tr>{head}</tr>{body}</table></div>
+<h2>What was assumed</h2><ul>{listed}</ul>"""
+    return charts.page(title, inside, "en")
 
 
 def _frame(inside: str, top: str, bottom: str, left: str, right: str) -> str:

@@ -1,34 +1,23 @@
-"""The HTTP door of followup: ratings, figures, alarms."""
+"""The HTTP door of followup: ratings, statuses, alarms."""
 
 import unicodedata
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from followup import figures, handlers, store
+from followup import handlers, store
 from followup.handlers import RatingKept, Word
 from followup.lookback import NotAnsweredYet, NotFulfilledYet
-from shared.contracts.vocabulary import (
-    AlarmKind,
-    Colour,
-    HolderKind,
-    Language,
-    Outcome,
-    Stage,
-    Status,
-)
+from shared.contracts.vocabulary import AlarmKind, Colour, HolderKind, Outcome, Stage, Status
 from shared.identity import DESK
 from shared.problems import Forbidden, InvalidInput, NotFound
 from shared.service import Here
 from shared.web import Body, Caller, IdempotencyKey, Page, decode_cursor, encode_cursor, responses
 
 router = APIRouter(prefix="/v1", tags=["followup"])
-OPENING = datetime(1970, 1, 1, tzinfo=UTC)
-"""No request is older: figures without `from` are since opening."""
 COMMENT_CHARACTERS = 2000
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
@@ -76,82 +65,6 @@ async def rate(
     word = Word(**body.model_dump())
     salt = service.settings.hash_bytes
     return await service.command(handlers.rate, caller, request_id, word, salt, idempotency=idempotency)
-
-
-# Figures
-
-
-class By(StrEnum):
-    """By what figures are grouped."""
-
-    COLOUR = "colour"
-    CATEGORY = "category"
-    ORGANISATION = "organisation"
-    AREA = "area"
-    CHANNEL = "channel"
-    HOUR = "hour"
-
-
-class Sentences(BaseModel):
-    """The figures in a sentence."""
-
-    zh: str
-    en: str
-
-
-class Group(BaseModel):
-    """The figures of one group; `value` is null where the request has none (yet)."""
-
-    value: str | None
-    figures: figures.Figures
-
-
-class FiguresReport(BaseModel):
-    """Figures of the requests received in [from, to), whole hours; null `from`: since opening, null `to`: until now."""
-
-    from_: datetime | None = Field(serialization_alias="from")
-    to: datetime | None
-    by: By | None
-    figures: figures.Figures
-    sentence: Sentences
-    groups: list[Group]
-
-
-@router.get("/figures", responses=responses(Forbidden, InvalidInput))
-async def read_figures(
-    caller: Caller,
-    service: Here,
-    response: Response,
-    from_: Annotated[AwareDatetime | None, Query(alias="from", description="Received from here on.")] = None,
-    to: Annotated[AwareDatetime | None, Query(description="Received before this.")] = None,
-    by: Annotated[By | None, Query(description="Also grouped by this.")] = None,
-) -> FiguresReport:
-    """The figures, by when requests were received, each rate with n and its 95 % Wilson interval. Heed-Read says how
-    far the log was read: `requests:<next position of partition 0>,<of 1>…`."""
-    if not caller.is_staff:
-        raise Forbidden
-    begin = figures.hour_of(from_.astimezone(UTC)) if from_ else None
-    end = _next_hour(to.astimezone(UTC)) if to else None
-    if begin and end and begin >= end:
-        raise InvalidInput("`from` must be before `to`.")
-    horizon = figures.day_of(service.clock.now()) + timedelta(days=2)  # intake's clock may be a little ahead of ours
-    whole, groups, read = await service.query(handlers.read_figures, by, begin or OPENING, end or horizon)
-    response.headers["Heed-Read"] = read
-    shown = figures.figures(whole)
-    return FiguresReport(
-        from_=begin,
-        to=end,
-        by=by,
-        figures=shown,
-        sentence=Sentences(zh=figures.sentence(shown, Language.ZH), en=figures.sentence(shown, Language.EN)),
-        groups=[Group(value=value or None, figures=figures.figures(n)) for value, n in groups.items()],
-    )
-
-
-def _next_hour(at: datetime) -> datetime:
-    """The end of the hour that `at` lies in; a full hour is its own end."""
-    begin = figures.hour_of(at)
-    return begin if begin == at else begin + timedelta(hours=1)
 
 
 # Statuses

@@ -8,7 +8,8 @@ import yaml
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
-from followup import api, handlers, lookback_api, plan, rounds, sealing, store
+from followup import api, bulletin_api, figures_api, handlers, lookback_api, plan, rounds, sealing, store
+from followup.figure_store import FOLDED_AT_ONCE, fold
 from shared.clock import Clock
 from shared.contracts import operations, requests
 from shared.contracts.vocabulary import AlarmKind
@@ -20,6 +21,8 @@ SEED_BYTES = 32
 COUNT_SECONDS = 5.0
 ALMOST = 0.9
 """Of the time between two seals: what a replica leaves to another that sealed just before."""
+FOLD_SECONDS = 1.0
+"""How long moves gather, so that many share a write; figures that are asked for fold them at once."""
 OPEN_ALARMS = Gauge("heed_alarms_open", "Open alarms of all services.", ["kind"])
 LAST_SEAL_AT = Gauge("heed_last_seal_timestamp_seconds", "When the log was last sealed, as Unix time; 0 before that.")
 UNSEALED = Gauge("heed_unsealed_partitions", "Partitions of the log with events that no seal covers yet.")
@@ -38,10 +41,10 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         handles=handlers.HANDLES,
         witness=sealing.witness,
         fire=rounds.fire,
-        background=[count_open_alarms, seal_log],
+        background=[count_open_alarms, seal_log, fold_moves],
         on_start=apply_plan,
     )
-    return service.app(api.router, lookback_api.router)
+    return service.app(api.router, lookback_api.router, figures_api.router, bulletin_api.router)
 
 
 async def apply_plan(service: Service) -> None:
@@ -68,3 +71,11 @@ async def seal_log(service: Service) -> None:
             sealed_at, waiting = await service.command(sealing.seal, every * ALMOST)
             LAST_SEAL_AT.set(sealed_at.timestamp() if sealed_at else 0)
             UNSEALED.set(waiting)
+
+
+async def fold_moves(service: Service) -> None:
+    """Keep the sums of the figures up to date."""
+    while True:
+        while await service.query(fold) == FOLDED_AT_ONCE:
+            pass
+        await service.clock.pause(FOLD_SECONDS)

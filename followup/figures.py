@@ -14,21 +14,21 @@ Definitions, after DOMAIN, with what it leaves open:
   puts it off. Until there is a promise it is what the plan says for the colour, red's before triage (in doubt the
   higher), or the deadline where that is earlier and was still ahead at receipt.
 - *answered*: an answer was given, and what it promised was not missed; one whose fulfilment was missed counts as
-  unanswered until the next.
+  unanswered until the next. It stays due.
 - *effective answer* = the last answer stands ÷ due. It stands until it is disputed (by the resident, by a call-back, or
   because a fulfilment was missed); a new answer after a dispute stands again. A withdrawal after the answer leaves it.
 - *on time* = the answer that stands was given in time ÷ due. So an answer that was disputed does not stop the clock.
 - *response* = first human contact in time ÷ assigned and due: contacted, or the time for it is up, with the rule for
   withdrawn and merged requests as above. An answer counts as contact, whatever the channel.
 - *solved* = the resident says solved ÷ reached, by his last word that counts, rating or call-back. `claimed` is the
-  handler's word: answered at least once ÷ due; `gap` = claimed less solved.
+  handler's word: answered ÷ due; `gap` = claimed less solved.
 - *satisfaction* = 4 or 5 of 5 ÷ rated with a mark, by the last mark; with the distribution of marks.
 - Rejected requests contribute nothing but that they were received and rejected. Archiving changes no figure.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import add, sub
 from typing import NamedTuple
 
@@ -50,6 +50,12 @@ class Counts(NamedTuple):
     merged: int = 0
     withdrawn: int = 0
     open: int = 0
+    at_received: int = 0
+    at_triaged: int = 0
+    at_assigned: int = 0
+    at_accepted: int = 0
+    at_answered: int = 0
+    at_disputed: int = 0
     closed: int = 0
     confirmed: int = 0
     unreached: int = 0
@@ -61,6 +67,21 @@ class Counts(NamedTuple):
     on_time: int = 0
     contact_due: int = 0
     responded: int = 0
+    missed: int = 0
+    assigned: int = 0
+    returned: int = 0
+    supervised: int = 0
+    disputed: int = 0
+    routed: int = 0
+    routed_right: int = 0
+    judged: int = 0
+    under_triaged: int = 0
+    over_triaged: int = 0
+    nudges: int = 0
+    supervisions: int = 0
+    returns: int = 0
+    recalls: int = 0
+    hops: int = 0
     reached: int = 0
     solved: int = 0
     mark_1: int = 0
@@ -94,24 +115,59 @@ def contribution(case: Case, now: datetime) -> Counts:
         unasked=life.outcome is Outcome.UNASKED,
         reopened=life.reopened,
     )
+    if case.ended_as is None:
+        counts = counts._replace(**{f"at_{life.status}": 1})
     if case.rejected is not None:
         return counts
     until = min(now, case.ended_at) if case.ended_at else now
-    return _heard(_worked(counts, case, until), case)
+    return _heard(_handled(_worked(counts, case, until), case, until), case)
 
 
 def _worked(counts: Counts, case: Case, until: datetime) -> Counts:
     """With what the handlers did, as far as it was owed by `until`."""
     answered = case.answered_at is not None
+    was_answered = answered or case.life.reopened > 0
     in_time = case.stands and case.answered_at is not None and case.answered_at <= case.answer_due
     counts = counts._replace(
-        due=answered or case.answer_due <= until, answered=answered, effective=case.stands, on_time=in_time
+        due=was_answered or case.answer_due <= until, answered=answered, effective=case.stands, on_time=in_time
     )
     if case.contact_due is None:
         return counts
     contacted = case.contacted_at is not None
     responded = case.contacted_at is not None and case.contacted_at <= case.contact_due
     return counts._replace(contact_due=contacted or case.contact_due <= until, responded=responded)
+
+
+def _handled(counts: Counts, case: Case, until: datetime) -> Counts:
+    """With how it went from hand to hand, and whether the first decisions were right."""
+    course = case.course
+    in_hand = course.assigned_at is not None
+    colours = course.first_colour, course.colour_at_answer
+    raised = colours[1].rank - colours[0].rank if colours[0] and colours[1] else 0
+    return counts._replace(
+        missed=course.missed_fulfilments > 0 or (bool(counts.due) and _was_silent(case, until)),
+        assigned=in_hand,
+        returned=in_hand and course.returns > 0,
+        supervised=in_hand and course.supervisions > 0,
+        disputed=course.answered_by is not None and case.life.reopened > 0,
+        routed=course.answered_by is not None,
+        routed_right=course.answered_by is not None and course.answered_by == course.first_organisation,
+        judged=course.colour_at_answer is not None,
+        under_triaged=raised > 0,
+        over_triaged=raised < 0,
+        nudges=course.nudges,
+        supervisions=course.supervisions,
+        returns=course.returns,
+        recalls=course.recalls,
+        hops=course.hops,
+    )
+
+
+def _was_silent(case: Case, until: datetime) -> bool:
+    """Whether the answer's time ran out before any human contact."""
+    if case.ended_at is not None and case.answer_due > case.ended_at:
+        return False
+    return case.answer_due <= until if case.contacted_at is None else case.contacted_at > case.answer_due
 
 
 def _heard(counts: Counts, case: Case) -> Counts:
@@ -126,71 +182,6 @@ def moments(case: Case, now: datetime) -> list[datetime]:
     """When time alone will change what the case contributes."""
     due = (case.answer_due if case.answered_at is None else None, case.contact_due if not case.contacted_at else None)
     return [at for at in due if at and at > now and (case.ended_at is None or at <= case.ended_at)]
-
-
-# Cells: where contributions are summed
-
-
-class Cell(NamedTuple):
-    """One sum: of an hour or a day of receipt, over all or over one value of a dimension."""
-
-    dimension: str
-    size: str
-    at: datetime
-    value: str
-
-
-TOTAL = "total"
-DIMENSIONS = ("colour", "category", "organisation", "area", "channel")
-GRID_LEVEL = 4
-"""Areas are counted down to the grid, `pinghu/dushangang/huxiao/06`; micro-grids within theirs."""
-
-
-def hour_of(at: datetime) -> datetime:
-    """The beginning of the hour."""
-    return at.replace(minute=0, second=0, microsecond=0)
-
-
-def day_of(at: datetime) -> datetime:
-    """The beginning of the day, UTC."""
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def cells(case: Case) -> frozenset[Cell]:
-    """The cells in which the case counts: per dimension one of its hour and one of its day."""
-    life = case.life
-    area = "/".join(life.area.split("/")[:GRID_LEVEL]) if life.area else ""
-    values = (life.colour, life.category, case.organisation, area, case.channel)
-    pairs = [(TOTAL, ""), *((d, str(v or "")) for d, v in zip(DIMENSIONS, values, strict=True))]
-    at = life.received_at
-    sizes = (("hour", hour_of(at)), ("day", day_of(at)))
-    return frozenset(Cell(dimension, size, begin, value) for dimension, value in pairs for size, begin in sizes)
-
-
-def moved(before: Case | None, after: Case, now: datetime) -> dict[Cell, Counts]:
-    """What to add to which cells so that they hold `after` as of `now`, where they held `before` as last counted."""
-    new, new_cells = contribution(after, now), cells(after)
-    if before is None or before.counted_at is None:
-        return dict.fromkeys(new_cells, new)
-    old, old_cells = contribution(before, before.counted_at), cells(before)
-    if old_cells == new_cells:
-        change = new.plus(old, -1)
-        return dict.fromkeys(new_cells, change) if change != NOTHING else {}
-    left = {cell: NOTHING.plus(old, -1) for cell in old_cells}
-    return left | {cell: left.get(cell, NOTHING).plus(new) for cell in new_cells}
-
-
-def spans(begin: datetime, end: datetime) -> Iterator[tuple[str, datetime, datetime]]:
-    """The hours and days that make up [begin, end): (size, from, to) of which all cells are taken."""
-    first, last = hour_of(begin), hour_of(end)
-    first_day = day_of(first) if first == day_of(first) else day_of(first) + timedelta(days=1)
-    last_day = day_of(last)
-    if first_day >= last_day:
-        yield "hour", first, last
-        return
-    yield "hour", first, first_day
-    yield "day", first_day, last_day
-    yield "hour", last_day, last
 
 
 # Figures
@@ -224,7 +215,8 @@ class Satisfaction(Rate):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Plain counts. received = open + closed + rejected + merged + withdrawn; `reopened` counts every time."""
+    """Plain counts. received = open + closed + rejected + merged + withdrawn. From `reopened` on, every time counts:
+    a request that was nudged twice counts two nudges."""
 
     received: int
     valid: int
@@ -236,9 +228,15 @@ class Totals:
     confirmed: int
     unreached: int
     unasked: int
-    reopened: int
     answered: int
     due: int
+    missed: int
+    reopened: int
+    nudges: int
+    supervisions: int
+    returns: int
+    recalls: int
+    hops: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +248,19 @@ class Figures:
     effective_answer: Rate
     on_time: Rate
     response: Rate
+    missed: Rate
     solved: Solved
     satisfaction: Satisfaction
+    disputed: Rate
+    returned: Rate
+    supervised: Rate
+    first_route: Rate
+    under_triage: Rate
+    over_triage: Rate
+
+
+RATES = tuple(name for name in Figures.__slots__ if name != "totals")
+"""The names of the rates."""
 
 
 def rate(n: int, of: int) -> Rate:
@@ -274,6 +283,7 @@ def figures(counts: Counts) -> Figures:
         effective_answer=rate(counts.effective, counts.due),
         on_time=rate(counts.on_time, counts.due),
         response=rate(counts.responded, counts.contact_due),
+        missed=rate(counts.missed, counts.due),
         solved=Solved(solved.value, solved.n, solved.of, solved.low, solved.high, claimed, gap),
         satisfaction=Satisfaction(
             satisfied.value,
@@ -283,6 +293,12 @@ def figures(counts: Counts) -> Figures:
             satisfied.high,
             {str(mark): n for mark, n in enumerate(marks, 1)},
         ),
+        disputed=rate(counts.disputed, counts.routed),
+        returned=rate(counts.returned, counts.assigned),
+        supervised=rate(counts.supervised, counts.assigned),
+        first_route=rate(counts.routed_right, counts.routed),
+        under_triage=rate(counts.under_triaged, counts.judged),
+        over_triage=rate(counts.over_triaged, counts.judged),
     )
 
 

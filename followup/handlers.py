@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from followup import draws, figures, lookback, lookback_store, sampling, store, watchdog
+from followup import cells, draws, figure_store, figures, lookback, lookback_store, sampling, store, watchdog
 from followup.lookback import Effect, Ruling, Visit, VisitState
 from followup.model import Case, Stratum, fold
 from followup.plan import Plan
@@ -23,11 +23,9 @@ from shared.contracts.directory import PolicyRecorded
 from shared.contracts.operations import AlarmCleared, AlarmRaised
 from shared.contracts.texts import TextRecorded
 from shared.contracts.vocabulary import Language, Outcome, Status, TextKind
-from shared.database import Transaction
 from shared.identity import Kind, Principal, may_read
 from shared.ids import new_id
 from shared.masking import mask
-from shared.messaging.positions import as_of
 from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, NotFound
 from shared.sealing import keyed_hash, text_hash
@@ -58,6 +56,7 @@ class Desk:
         self._drawn_later: dict[tuple[UUID, datetime], Reason] = {}
         self._tallies: dict[Cell, Tally] = {}
         self._traces: list[Trace] = []
+        self._excluded: list[dict[str, Any]] = []
 
     @classmethod
     async def of(cls, work: Work, ids: set[UUID]) -> "Desk":
@@ -132,14 +131,25 @@ class Desk:
         """Keep what the fact leaves behind."""
         self._traces += traces(before, event, after)
 
+    def exclude(self, case: Case, fact: r.RequestRejected) -> None:
+        """The request was rejected: list why, and on whose word."""
+        self._excluded.append(
+            {
+                "request_id": case.request_id,
+                "received_at": case.life.received_at,
+                "rejected_at": case.life.changed_at,
+                "reason": fact.reason.value,
+                "decided_by": fact.decided_by.value,
+                "approved_by": fact.approved_by,
+            }
+        )
+
     async def leave(self, *, from_log: bool = False) -> None:
         """Let the watchdog look at what changed, move the figures, set timers, and write everything."""
-        moves: dict[figures.Cell, figures.Counts] = {}
+        moves: dict[cells.Profile, cells.Sum] = {}
         for request_id in sorted(self._changed):
             case = self._watch(self.cases[request_id], may_raise=not from_log)
-            change = figures.moved(self._as_counted.get(request_id), case, self.work.now)
-            for at, counts in change.items():
-                moves[at] = moves.get(at, figures.NOTHING).plus(counts)
+            cells.move(moves, self._as_counted.get(request_id), case, self.work.now)
             wake_at = self._set_timer(case, past=from_log)
             self.cases[request_id] = replace(case, counted_at=self.work.now, wake_at=wake_at)
         connection = self.work.connection
@@ -151,7 +161,8 @@ class Desk:
         await lookback_store.add_to_strata(connection, self._tallies)
         await lookback_store.add_traces(connection, self._traces)
         await lookback_store.save_improvements(connection, self.assigned, self.done)
-        await store.add_to_cells(connection, {cell: n for cell, n in moves.items() if n != figures.NOTHING})
+        await figure_store.add_moves(connection, moves)
+        await figure_store.add_exclusions(connection, self._excluded)
 
     def _watch(self, case: Case, *, may_raise: bool) -> Case:
         looked = watchdog.look(case, self.plan, self.work.now, may_raise=may_raise)
@@ -198,6 +209,8 @@ def on_request_fact(desk: Desk, event: Event[Fact]) -> None:
     case = fold(before, event, desk.plan.promises)
     desk.put(case)
     desk.trace(before, event, case)
+    if isinstance(event.fact, r.RequestRejected) and before and before.rejected is not case.rejected:
+        desk.exclude(case, event.fact)
     if before and isinstance(event.fact, r.RequestClosed) and event.fact.outcome is Outcome.UNREACHED and case.stratum:
         desk.count(case, case.stratum, unreached=1)
     if not lookback.may_look_back(case) or case.drawn is not None:
@@ -358,21 +371,3 @@ async def apply_plan(work: Work, plan: Plan, new_seed: bytes) -> None:
         await store.add_policy(work.connection, store.Policy(plan, seed), work.now)
         work.state(PolicyRecorded(policy=SERVICE, version=plan.version), SERVICE)
     await draws.commit_to_seeds(work, plan.look_back, seed)
-
-
-# Queries
-
-
-async def read_figures(
-    connection: Transaction, dimension: str | None, begin: datetime, end: datetime
-) -> tuple[figures.Counts, dict[str, figures.Counts], str]:
-    """The sum of all requests received in the span, the sums by value of the dimension, and how far the log is read."""
-    read = await as_of(connection, r.TOPIC)
-    whole = await store.sum_cells(connection, figures.TOTAL, begin, end)
-    if dimension is None:
-        groups = {}
-    elif dimension == "hour":
-        groups = await store.list_hours(connection, begin, end)
-    else:
-        groups = await store.sum_cells(connection, dimension, begin, end)
-    return figures.total(whole.values()), {value: n for value, n in groups.items() if n.received}, read

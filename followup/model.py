@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+from followup.course import Course, begin_course, go_on
 from followup.plan import Promises
 from shared.contracts import casework as w
 from shared.contracts import lookback as b
@@ -119,6 +120,8 @@ class Case:
     """Open alarms of the watchdog, each with how often it was raised."""
     wake_at: datetime | None = None
     """When its timer is set to; it may wake early, never late."""
+    course: Course = field(default_factory=Course)
+    """What the figures need of its history."""
     counted_at: datetime | None = None
     """As of when the figures hold its contribution; None before the first."""
 
@@ -142,6 +145,7 @@ def begin(event: Event[r.RequestReceived], promises: Promises) -> Case:
         contact_hash=event.fact.contact_hash,
         entered_at=event.time,
         answer_due=life.received_at + promises.answered.of(None),
+        course=begin_course(event),
     )
 
 
@@ -155,7 +159,7 @@ def fold(case: Case | None, event: Event[Fact], promises: Promises) -> Case:
     if case is None:
         raise NothingReceived(event.subject)
     life = fold_life(case.life, event)
-    changes: Changes = {"life": life}
+    changes: Changes = {"life": life, "course": go_on(case.course, event.fact, case.life, life)}
     if learn := LEARNS.get(type(event.fact)):
         changes |= learn(case, event.fact, life, promises)
     if life.status is not case.life.status:

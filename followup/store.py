@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from followup.figures import TOTAL, Cell, Counts, spans
 from followup.lookback import Visit, VisitState
 from followup.model import Case, Stratum
 from followup.plan import Plan
@@ -19,7 +18,7 @@ from shared.contracts.requests import TOPIC
 from shared.contracts.vocabulary import AlarmKind, Medium
 from shared.database import Transaction, new_metadata
 from shared.messaging.positions import as_of
-from shared.rows import JsonText, among, by_column, insert_given, upsert_given
+from shared.rows import JsonText, among, by_column, upsert_given
 
 metadata = new_metadata()
 At = sa.DateTime(timezone=True)
@@ -59,16 +58,6 @@ visits = sa.Table(
 )
 sa.Index("ix_visits_work", visits.c.due_at, visits.c.id, postgresql_where=visits.c.state == VisitState.OPEN.value)
 sa.Index("ix_visits_unscored", visits.c.due_at, visits.c.id, postgresql_where=visits.c.score.is_(None))
-
-cells = sa.Table(
-    "cells",
-    metadata,
-    sa.Column("dimension", sa.Text, primary_key=True),
-    sa.Column("size", sa.Text, primary_key=True),
-    sa.Column("at", At, primary_key=True),
-    sa.Column("value", sa.Text, primary_key=True),
-    *(sa.Column(name, sa.BigInteger, nullable=False) for name in Counts._fields),
-)
 
 # The open alarms of all services, as heed.operations tells them.
 alarms = sa.Table(
@@ -252,40 +241,6 @@ async def list_visits(
     if after is not None:
         query = query.where(sa.tuple_(visits.c.due_at, visits.c.id) > sa.tuple_(*after))
     return [(_visit(row), CASE.validate_json(row.body)) for row in await connection.execute(query)]
-
-
-# Figures
-
-
-_new_cells = insert_given(cells, *cells.c.keys())
-ADD_TO_CELLS = _new_cells.on_conflict_do_update(
-    index_elements=list(Cell._fields), set_={name: cells.c[name] + _new_cells.excluded[name] for name in Counts._fields}
-)
-
-
-async def add_to_cells(connection: Transaction, changes: Mapping[Cell, Counts]) -> None:
-    """Add to the sums; always in one order, so that no two transactions block each other."""
-    if changes:
-        rows = [cell._asdict() | counts._asdict() for cell, counts in sorted(changes.items())]
-        await connection.execute(ADD_TO_CELLS, by_column(cells.c.keys(), rows))
-
-
-async def sum_cells(connection: Transaction, dimension: str, begin: datetime, end: datetime) -> dict[str, Counts]:
-    """Sums by value of the dimension, over the requests received in [begin, end), which are whole hours."""
-    sums = [sa.func.sum(cells.c[name]) for name in Counts._fields]
-    parts = [
-        sa.and_(cells.c.size == size, cells.c.at >= first, cells.c.at < last) for size, first, last in spans(begin, end)
-    ]
-    query = sa.select(cells.c.value, *sums).where(cells.c.dimension == dimension, sa.or_(*parts))
-    rows = await connection.execute(query.group_by(cells.c.value).order_by(cells.c.value))
-    return {row[0]: Counts(*(int(n) for n in row[1:])) for row in rows}
-
-
-async def list_hours(connection: Transaction, begin: datetime, end: datetime) -> dict[str, Counts]:
-    """Sums by hour of receipt, in [begin, end), in order."""
-    query = sa.select(cells.c.at, *(cells.c[name] for name in Counts._fields)).order_by(cells.c.at)
-    hours = query.where(cells.c.dimension == TOTAL, cells.c.size == "hour", cells.c.at >= begin, cells.c.at < end)
-    return {row[0].isoformat(): Counts(*row[1:]) for row in await connection.execute(hours)}
 
 
 # Alarms

@@ -59,12 +59,14 @@ async def reject(
     """Decide that this is no valid request, and say why; the explanation is for the resident to read."""
     case = model.permit(caller, Act.REJECT, await _lock(work, request_id))
     if explanation is None:
-        return await _end(work, case, requests.RequestRejected(reason=reason, decided_by=Decider.PERSON))
+        bare = requests.RequestRejected(reason=reason, decided_by=Decider.PERSON, approved_by=caller.id)
+        return await _end(work, case, bare)
     filing = await store.load_filing(work.connection, request_id)
     text = await _keep_text(tools.custody, work, filing, explanation, TextKind.NOTE)
     fact = requests.RequestRejected(
         reason=reason,
         decided_by=Decider.PERSON,
+        approved_by=caller.id,
         text_id=text.text_id,
         text_hash=tools.custody.text_hash(text.text_id, text.text),
     )

@@ -20,6 +20,7 @@ from dispatch.chart import answer, assumptions, page, table
 from dispatch.clocks import ClockPolicy
 from dispatch.files import FileKind, parse
 from dispatch.scenario import SCENARIOS
+from services.bulletin_cli import bulletin
 from services.client import Remote, tail_events
 from services.gateway.routes import GATEWAY
 from services.gateway.routes import SERVICES as INSIDE
@@ -61,6 +62,7 @@ main.add_command(triage)
 main.add_command(draw)
 main.add_command(retrospective)
 main.add_command(verify)
+main.add_command(bulletin)
 
 
 @main.command()

@@ -45,6 +45,10 @@ class Remote:
         """The answer's JSON; ends the program with the problem's words where it is one."""
         return self._call("GET", path)
 
+    def text(self, path: str) -> str:
+        """The answer as it is; ends the program with the problem's words where it is one."""
+        return self._answer("GET", path).text
+
     def delete(self, path: str) -> None:
         """Ends the program with the problem's words where there is one."""
         self._call("DELETE", path)
@@ -54,6 +58,10 @@ class Remote:
         return self._call("POST", path, body)
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self._answer(method, path, body)
+        return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, body: Any = None) -> httpx2.Response:
         try:
             answer = httpx2.request(
                 method, self.base_url + path, json=body, headers=self.headers, trust_env=False, timeout=30
@@ -62,7 +70,7 @@ class Remote:
             raise click.ClickException(f"Nobody answers at {self.base_url}. Is Heed running?") from away
         if answer.is_error:
             raise click.ClickException(_words(answer))
-        return answer.json() if answer.content else None
+        return answer
 
 
 def _words(answer: httpx2.Response) -> str:

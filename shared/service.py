@@ -168,7 +168,7 @@ class Service:
     async def query(
         self, query: Callable[Concatenate[Transaction, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a query; it writes nothing."""
+        """Run a query in a transaction of its own; it states nothing."""
         async with self.database.transaction() as connection:
             return await query(connection, *args, **kwargs)
 

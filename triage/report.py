@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from shared.charts import Bar, bars
 from shared.contracts.vocabulary import Colour
 
 Figures = Mapping[str, Any]
@@ -22,14 +23,12 @@ HEADLINES = (
 ORDER = [colour.value for colour in (Colour.RED, Colour.YELLOW, Colour.GREEN)]
 SHOWN_ERRORS = 10
 LONGEST_SHOWN = 160
-BAR, ROW = 320, 22
-"""Of a chart: the longest bar and the height of a row, in pixels."""
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #ccc;padding:.25rem .6rem;text-align:right}
 th:first-child,td:first-child{text-align:left}mark{background:#ffe08a}.q{white-space:pre-wrap;margin:.3rem 0}
 .error{border-left:4px solid #c33;padding:.1rem .8rem;margin:1rem 0}small{color:#666}
-svg text{font:13px system-ui,sans-serif;fill:#222}
+svg{max-width:32rem}svg text{font:12px system-ui,sans-serif;fill:#222}
 """
 
 
@@ -99,7 +98,7 @@ def _page_parts(figures: Figures, name: str) -> Iterator[str]:
     yield f"<p>{figures['n']} texts, policy <code>{escape(figures['policy_version'])}</code>.</p>"
     yield _headlines(figures)
     yield "<h2>Colours</h2>" + _confusion(figures["confusion"])
-    yield "<h2>Categories: F1</h2>" + _bars({key: of["f1"] for key, of in figures["categories"].items()}, "F1")
+    yield "<h2>Categories: F1</h2>" + _chart({key: of["f1"] for key, of in figures["categories"].items()}, "F1")
     yield _categories(figures["categories"])
     yield f"<h2>The dearest mistakes ({len(figures['worst'])})</h2>"
     for wrong in figures["worst"]:
@@ -114,19 +113,12 @@ def _headlines(figures: Figures) -> str:
         f"<td>{_share(strict[key]) if key in strict else ''}</td></tr>"
         for key, words in HEADLINES
     )
-    chart = _bars({words: figures[key] or 0 for key, words in HEADLINES}, "Figures")
+    chart = _chart({words: figures[key] or 0 for key, words in HEADLINES}, "Figures")
     return f"<table><tr><th></th><th>lenient</th><th>strict</th></tr>{rows}</table>{chart}"
 
 
-def _bars(values: Mapping[str, float], title: str) -> str:
-    height = ROW * len(values)
-    rows = "".join(
-        f'<text x="0" y="{ROW * n + 15}">{escape(key)}</text>'
-        f'<rect x="180" y="{ROW * n + 4}" width="{BAR * value:.1f}" height="{ROW - 8}" fill="#3b78b5"/>'
-        f'<text x="{188 + BAR * value:.1f}" y="{ROW * n + 15}">{value:.2f}</text>'
-        for n, (key, value) in enumerate(values.items())
-    )
-    return f'<svg role="img" aria-label="{escape(title)}" width="{BAR + 240}" height="{height}">{rows}</svg>'
+def _chart(shares: Mapping[str, float], title: str) -> str:
+    return bars([Bar(key, f"{share:.2f}", share) for key, share in shares.items()], title)
 
 
 def _confusion(confusion: Mapping[str, Mapping[str, int]]) -> str:

@@ -111,6 +111,8 @@ async def _play_city(url: str, folder: Path, clock: PacedClock) -> int:
         found = await account.draw_up(city, len(sound), remote)
         show.stages(city.ledger, real_seconds)
         await _tell(city, len(filings) - len(sound))
+        for written in await asyncio.to_thread(write_bulletins, remote, Settings().var / "demo"):
+            click.echo(f"\nThe bulletin, to be opened in a browser: {written.resolve()}")
     finally:
         await telephone.close()
     account.show(found)
@@ -194,3 +196,12 @@ async def _tell(city: City, malformed: int) -> None:
     figures = await city.telephone.call("operator", "GET", "/v1/figures")
     show.figures(figures.body)
     show.troubles(city)
+
+
+def write_bulletins(remote: Remote, folder: Path) -> list[Path]:
+    """Write the bulletin in both languages; it stays when the throwaway system is gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {lang: folder / f"bulletin.{lang}.html" for lang in ("zh", "en")}
+    for lang, path in pages.items():
+        path.write_text(remote.text(f"/v1/bulletin?format=html&lang={lang}"), encoding="utf-8")
+    return list(pages.values())

@@ -5,8 +5,7 @@ there would not be seen here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
 STATUSES = ("received", "triaged", "assigned", "accepted", "answered", "disputed", "closed", "rejected", "merged",
@@ -29,31 +28,20 @@ TABLE: Mapping[str, tuple[frozenset[str], str]] = {
 }
 PREFIX = "heed.request."
 LEAD = "lead"
-GRID_LEVEL = 4
 
 
 @dataclass(slots=True)
 class Request:
     """A request as its history leaves it; `facts` counts what moved it."""
 
-    received_at: datetime
-    channel: str
-    area: str | None
     status: str = "received"
     holder: tuple[str, str] | None = ("service", "triage")
     colour: str | None = None
     category: str | None = None
     outcome: str | None = None
-    organisation: str | None = None
-    """Whose the lead task is or was last."""
     owes: bool = False
     """Whether an answer promised something that has not happened yet."""
-    facts: int = field(default=1)
-
-
-def begin(data: Mapping[str, Any]) -> Request:
-    """The request that `received` tells of."""
-    return Request(datetime.fromisoformat(data["received_at"]), data["channel"], data.get("area"))
+    facts: int = 1
 
 
 def take(request: Request, name: str, data: Mapping[str, Any]) -> None:
@@ -73,8 +61,6 @@ def take(request: Request, name: str, data: Mapping[str, Any]) -> None:
 def _change(request: Request, name: str, data: Mapping[str, Any]) -> None:
     """What a new status brings."""
     request.owes = name == "answered" and data.get("fulfil_by") is not None
-    if name == "assigned":
-        request.organisation = data["organisation"]
     if name in {"closed", "disputed"}:
         request.outcome = data.get("outcome")
     if request.status in ENDED:
@@ -85,13 +71,3 @@ def _change(request: Request, name: str, data: Mapping[str, Any]) -> None:
         request.holder = request.holder if request.owes else ("service", "followup")
     else:
         request.holder = ("service", "dispatch")
-
-
-def value_of(request: Request, by: str) -> str | None:
-    """In which group of the figures the request counts."""
-    if by == "area":
-        return "/".join(request.area.split("/")[:GRID_LEVEL]) if request.area else None
-    if by == "hour":
-        return request.received_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0).isoformat()
-    value: str | None = getattr(request, by)
-    return value

@@ -40,7 +40,7 @@ class Log:
         self.seals: list[Seal] = []
         self.requests: dict[str, Request] = {}
         self.kept: list[tuple[Partition, int, Standing]] = []
-        """Facts about requests, with what stands after them."""
+        """Facts about requests, with the position after each."""
         self.headless: set[str] = set()
         """Requests whose history does not begin: its beginning was cut."""
         self.no_events = 0
@@ -142,14 +142,6 @@ class Log:
                     if event := decode(record):
                         yield event
 
-    def requests_at(self, before: Positions) -> dict[str, Request]:
-        """The requests as the facts before these positions leave them."""
-        found: dict[str, Request] = {}
-        for at, after, standing in self.kept:
-            if after <= before.get(at, 0):
-                _advance(found, standing, json.loads(standing.value or b"{}"))
-        return found
-
     def at(self, topic: str) -> Positions:
         """How far the topic was read."""
         return {at: position for at, position in self._at.items() if at.topic == topic}
@@ -169,7 +161,7 @@ def _advance(requests: dict[str, Request], standing: Standing, data: dict[str, A
     if request is not None:
         history.take(request, name, data)
     elif name == "received":
-        requests[standing.key] = history.begin(data)
+        requests[standing.key] = Request()
     return standing.key in requests
 
 

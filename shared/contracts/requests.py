@@ -90,6 +90,8 @@ class RequestRejected(RequestFact):
 
     reason: RejectionReason
     decided_by: Decider
+    approved_by: str | None = None
+    """Id of the account of the member of staff who decided; None where a rule did."""
     text_id: UUID | None = None
     text_hash: str | None = None
 

@@ -69,7 +69,7 @@ def test_the_cloudevents_library_reads_our_records(fact: Fact) -> None:
     assert read.get_data() == json.loads(record.value)
 
 
-@pytest.mark.parametrize("path", STORED, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", STORED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_what_was_once_published_can_still_be_read(path: Path) -> None:
     stored = json.loads(path.read_text())
     value = None if stored["value"] is None else json.dumps(stored["value"]).encode()

@@ -9,6 +9,7 @@ from followup.model import Case, Stratum, fold
 from followup.plan import Plan
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
+from shared.contracts.casework import TaskSupervised
 from shared.contracts.vocabulary import (
     Addressee,
     Category,
@@ -20,7 +21,10 @@ from shared.contracts.vocabulary import (
     Medium,
     NoticeOutcome,
     PlaceSource,
+    ReturnReason,
     Role,
+    Stage,
+    SupervisionCause,
 )
 from shared.identity import Kind, Principal
 from shared.ids import new_id
@@ -156,6 +160,26 @@ class Story:
 
     def recalled(self, after: float = 0, organisation: str = "central-hospital") -> "Story":
         return self.add(r.TaskRecalled(liaison="x", **self._task(organisation)), after)
+
+    def returned(self, after: float = 0, organisation: str = "central-hospital", role: Role = Role.LEAD) -> "Story":
+        return self.add(r.TaskReturned(reason=ReturnReason.NO_CAPACITY, **self._task(organisation, role)), after)
+
+    def nudged(self, missed: int = 0, after: float = 0) -> "Story":
+        fact = r.TaskNudged(
+            stage=Stage.ANSWERED, count=1, missed=missed, due_at=self.now, **self._task("central-hospital")
+        )
+        return self.add(fact, after)
+
+    def supervised(self, after: float = 0) -> "Story":
+        fact = TaskSupervised(
+            cause=SupervisionCause.BY_HAND,
+            stage=Stage.ANSWERED,
+            leader="leader",
+            answer_by=self.now + minutes(60),
+            policy_version="1",
+            **self._task("central-hospital"),
+        )
+        return self.add(fact, after)
 
     def answered(
         self, after: float = 0, fulfil_by: datetime | None = None, organisation: str = "central-hospital"

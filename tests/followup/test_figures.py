@@ -1,7 +1,6 @@
 """Figures by hand-computed examples: what counts, when it is due, and how sure a rate is."""
 
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -24,9 +23,8 @@ from shared.contracts.vocabulary import (
     WithdrawalReason,
 )
 from shared.ids import new_id
-from shared.rates import wilson
+from shared.rates import Z, wilson
 from tests.followup.stories import Story, minutes
-from tests.support.builders import START
 
 WITHDRAWN = r.RequestWithdrawn(reason=WithdrawalReason.SOLVED_OTHERWISE)
 DISPUTED = r.RequestDisputed(reason=DisputeReason.NOT_SOLVED)
@@ -54,12 +52,40 @@ def test_333_of_333_is_98_9_to_100_percent() -> None:
     assert round(found.low * 100, 1) == 98.9
 
 
-@pytest.mark.parametrize(
-    ("n", "of", "low", "high"),
-    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (1, 1, 0.2065, 1.0), (950, 1000, 0.9347, 0.9619)],
-)
-def test_wilson_as_computed_by_hand(n: int, of: int, low: float, high: float) -> None:
-    assert wilson(n, of) == pytest.approx((low, high), abs=5e-5)
+OF_SCIPY = [
+    (0, 1, 0.0, 0.7934506856227626),
+    (1, 1, 0.20654931437723745, 1.0),
+    (0, 20, 0.0, 0.16112515805281935),
+    (1, 29, 0.006113214292762667, 0.17175521879320282),
+    (15, 148, 0.06238639953073629, 0.16048724172330803),
+    (81, 263, 0.2552885198782742, 0.36620957698280004),
+    (333, 333, 0.9885956472396737, 1.0),
+    (332, 333, 0.9831884364469465, 0.9994696993978942),
+    (5000, 9999, 0.4902515579156228, 0.5098484136778605),
+    (999_999, 1_000_000, 0.9999943350881957, 0.9999998234754233),
+]
+"""What scipy 1.17.1 says: `binomtest(n, of).proportion_ci(0.95, "wilson")`."""
+
+
+@pytest.mark.parametrize(("n", "of", "low", "high"), OF_SCIPY)
+def test_wilson_as_a_statistics_library_computes_it(n: int, of: int, low: float, high: float) -> None:
+    assert wilson(n, of) == pytest.approx((low, high), rel=1e-12)
+
+
+def beyond(limit: Fraction, n: int, of: int) -> bool:
+    """Whether a true share of `limit` would be refused by the score test of n out of `of`, in exact fractions."""
+    return (Fraction(n, of) - limit) ** 2 > Fraction(Z) ** 2 * limit * (1 - limit) / of
+
+
+@given(st.integers(1, 100_000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
+def test_an_interval_ends_where_the_score_test_begins_to_refuse(pair: tuple[int, int]) -> None:
+    n, of = pair
+    low, high = wilson(n, of)
+    aside = Fraction(1, 10**9)
+    for limit, outwards in ((Fraction(low), -aside), (Fraction(high), aside)):
+        if 0 < limit < 1:
+            assert beyond(limit + outwards, n, of)
+            assert not beyond(limit - outwards, n, of)
 
 
 @given(st.integers(1, 10_000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
@@ -244,35 +270,3 @@ def test_before_anything_is_due_the_sentence_says_so() -> None:
         "received 1 request, admitted 100 %, effectively answered none due yet."
     )
     assert figures.sentence(found, Language.ZH).endswith("有效反馈率暂无。")
-
-
-# Hours and days
-
-HOURS = st.integers(0, 24 * 40).map(lambda n: START.replace(hour=0) + timedelta(hours=n))
-
-
-@given(HOURS, HOURS)
-def test_spans_cover_every_hour_once_and_whole_days_where_they_fit(a: datetime, b: datetime) -> None:
-    begin, end = min(a, b), max(a, b)
-    parts = [part for part in figures.spans(begin, end) if part[1] < part[2]]
-    edges = [begin, *(last for _, _, last in parts)]
-    assert [first for _, first, _ in parts] == edges[:-1]
-    assert edges[-1] == end
-    assert sum(1 for size, first, last in parts if size == "hour" and last - first >= timedelta(days=2)) == 0
-    for size, first, last in parts:
-        if size == "day":
-            assert first == figures.day_of(first)
-            assert last == figures.day_of(last)
-
-
-def test_a_micro_grid_counts_within_its_grid(plan: Plan) -> None:
-    case = Story().received(area="pinghu/dushangang/huxiao/06/2").case(plan)
-    assert {cell.value for cell in figures.cells(case) if cell.dimension == "area"} == {"pinghu/dushangang/huxiao/06"}
-
-
-def test_a_request_counts_in_one_hour_and_one_day_of_each_dimension(plan: Plan) -> None:
-    received = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
-    found = sorted(figures.cells(Story(at=received).received().case(plan)))
-    assert len(found) == 2 * (1 + len(figures.DIMENSIONS))
-    assert {cell.at for cell in found} == {received.replace(minute=0), received.replace(hour=0, minute=0)}
-    assert all(a != b for a, b in pairwise(found))

@@ -295,7 +295,7 @@ async def test_delivered_twice_changes_nothing(harness: Harness) -> None:
     await come_round(harness, story)
 
     before = await harness.everything()
-    assert all(before[table] for table in ("cases", "visits", "cells"))
+    assert all(before[table] for table in ("cases", "visits", "moves"))
     await harness.take(*story.events)
     await harness.take(*reversed(story.events))
     assert await harness.everything() == before

@@ -110,7 +110,7 @@ async def test_a_rejection_says_why_in_words_that_tell_nothing(harness: Harness)
     assert (response.status_code, response.json()["status"]) == (200, "rejected")
     fact, text = [e.fact for e in (await harness.stated())[-2:]]
     assert isinstance(fact, RequestRejected)
-    assert (fact.reason, fact.decided_by) == ("out_of_area", Decider.PERSON)
+    assert (fact.reason, fact.decided_by, fact.approved_by) == ("out_of_area", Decider.PERSON, OPERATOR.id)
     assert (text.kind, text.text, text.text_id) == (TextKind.NOTE, "[name]先生，请打[phone]", fact.text_id)
 
 
@@ -118,7 +118,7 @@ async def test_a_rejection_needs_no_words(harness: Harness) -> None:
     request = await file(harness)
     await post(harness, f"/v1/requests/{request}/rejection", {"reason": "test"}, OPERATOR)
     (fact,) = [e.fact for e in await harness.stated(RequestRejected)]
-    assert (fact.text_id, fact.text_hash) == (None, None)
+    assert (fact.text_id, fact.text_hash, fact.approved_by) == (None, None, OPERATOR.id)
 
 
 async def test_what_somebody_works_on_is_not_rejected(harness: Harness) -> None:

@@ -17,7 +17,7 @@ from tests.followup.test_recount import FACTS, USUAL, Tell
 def both(story: Story) -> tuple[history.Request, Life]:
     first, *rest = story.events
     life = begin_life(first)  # type: ignore[arg-type] # a story begins with `received`
-    request = history.begin(json.loads(encode(first).value or b"{}"))
+    request = history.Request()
     for event in rest:
         life = fold(life, event)
         history.take(request, event.type.removeprefix(history.PREFIX), json.loads(encode(event).value or b"{}"))

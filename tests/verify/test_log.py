@@ -62,7 +62,6 @@ async def test_what_came_meanwhile_is_read_on(story: Story) -> None:
     await log.read_on()
     assert log.requests[str(story.id)].status == "answered"
     assert [event.id for event in log.events({REQUESTS: 3})] == [event.id for event in story.events[:3]]
-    assert log.requests_at({REQUESTS: 3})[str(story.id)].status == "triaged"
 
 
 async def test_what_stands_twice_counts_once(story: Story) -> None:
