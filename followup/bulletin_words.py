@@ -113,6 +113,7 @@ VALUES: Words = {
     "sequence_gap": ("事件缺号", "sequence gap"),
     "endpoint_disabled": ("回调停用", "endpoint disabled"),
     "contact_lost": ("联系方式丢失", "contact lost"),
+    "improvement_overdue": ("整改逾期", "improvement overdue"),
 }
 FIGURES: Words = {one.name: (one.zh, one.en) for one in DEFINITIONS}
 COUNTED = ("reopened", "nudges", "supervisions", "returns", "recalls", "hops")
