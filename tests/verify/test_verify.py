@@ -129,7 +129,7 @@ async def test_a_changed_request_is_found(town: Town, service: str, table: str, 
 
 
 @pytest.mark.parametrize(
-    "where", ["dimension = 'total' and size = 'day'", "dimension = 'colour' and size = 'day'", "size = 'hour'"]
+    "where", ["dimension = 'total' and size = 'month'", "dimension = 'colour' and size = 'month'", "size = 'hour'"]
 )
 async def test_a_changed_figure_is_found(town: Town, where: str) -> None:
     await town.execute("followup", f"update cells set on_time = on_time - 1 where {where}")
