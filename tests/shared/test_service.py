@@ -72,7 +72,7 @@ async def test_a_type_that_nobody_here_knows_leaves_no_gap(harness: Harness) -> 
     assert not await harness.parked()
 
 
-WAITING: sa.Select[tuple[int]] = (
+WAITING: sa.Select[int] = (
     sa.select(sa.column("pid", sa.Integer))
     .select_from(sa.table("pg_locks"))
     .where(sa.text("locktype = 'advisory' and not granted"))
