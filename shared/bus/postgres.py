@@ -198,7 +198,11 @@ class PostgresBus:
     async def _listen(self) -> asyncpg.Connection:
         """A connection that hears NOTIFY."""
         connection = await asyncpg.connect(self._url, server_settings={"application_name": "heed-listen"})
-        await connection.add_listener(CHANNEL, self._signal)
+        try:
+            await connection.add_listener(CHANNEL, self._signal)
+        except BaseException:
+            connection.terminate()
+            raise
         self._signal()
         return connection
 
