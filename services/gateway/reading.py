@@ -54,13 +54,17 @@ def read_marks(header: str | None) -> list[Seen]:
 
 
 async def load(connection: Transaction, request_id: UUID, marks: list[Seen], after: int = 0) -> Found | None:
-    """The request with all that is shown of it, its timeline from an entry on; None where it is not known here."""
+    """The request with all that is shown of it, its timeline from an entry on; None where it is not known here.
+
+    Whether all was seen is asked first: what is committed between two queries may only make the answer newer.
+    """
+    seen = await store.has_seen(connection, marks) if marks else True
     view = await store.find_view(connection, request_id)
     if view is None:
         return None
     entries = await store.list_entries(connection, request_id, after)
     names = await store.load_names(connection, shown.ids_named(view))
-    return Found(view, entries, names, await store.has_seen(connection, marks) if marks else True)
+    return Found(view, entries, names, seen)
 
 
 class Reader:

@@ -22,7 +22,8 @@ from shared.database import SESSION, Database, assert_outside_transaction, migra
 CHANNEL = "heed_log"
 RECONNECT_SECONDS = 1.0
 AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
-        asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, TimeoutError)  # fmt: skip
+        asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.InternalClientError, TimeoutError)  # fmt: skip
+"""The library says InternalClientError where it notices that a connection ended only as it begins the next thing."""
 log = structlog.get_logger()
 
 RESERVE = """
@@ -198,7 +199,11 @@ class PostgresBus:
     async def _listen(self) -> asyncpg.Connection:
         """A connection that hears NOTIFY."""
         connection = await asyncpg.connect(self._url, server_settings={"application_name": "heed-listen"})
-        await connection.add_listener(CHANNEL, self._signal)
+        try:
+            await connection.add_listener(CHANNEL, self._signal)
+        except BaseException:
+            connection.terminate()
+            raise
         self._signal()
         return connection
 

@@ -1,5 +1,6 @@
 """Failures that pass: the closed list after which the same work is tried again, unchanged."""
 
+import asyncpg
 import sqlalchemy.exc
 
 from shared.bus import BusUnavailable
@@ -17,4 +18,4 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         state = getattr(error.orig, "sqlstate", None) or ""
         return error.connection_invalidated or state in RETRY_SQLSTATES or state[:2] in RETRY_CLASSES
-    return isinstance(error, OSError | sqlalchemy.exc.InterfaceError)
+    return isinstance(error, OSError | sqlalchemy.exc.InterfaceError | asyncpg.InternalClientError)
