@@ -64,6 +64,9 @@ class ColourRule:
     one_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     same_sentence: bool = False
+    several: tuple[str, ...] = ()
+    at_least: int = 0
+    """So many of `several` must be there too: weak signs that add up."""
     raised_by: tuple[str, ...] = ()
     """Signs of a vulnerable person: one of them makes the matter one step graver."""
     follows_deadline: bool = True
@@ -119,10 +122,14 @@ def _fit(rule: ColourRule, found: Found) -> tuple[Hit, ...] | None:
         return None
     if rule.one_of and not any(name in found for name in rule.one_of):
         return None
+    weak = [name for name in rule.several if name in found]
+    if len(weak) < rule.at_least:
+        return None
     if rule.same_sentence:
         return _within_one_sentence(rule, found)
     chosen = [found[name][0] for name in rule.needs]
     chosen += [found[name][0] for name in rule.one_of if name in found][:1]
+    chosen += [found[name][0] for name in weak]
     return tuple(chosen)
 
 

@@ -12,7 +12,7 @@ from triage.colours import Grave, Soon, Table
 from triage.deterioration import Deterioration
 
 CUES = ("denied", "past", "now", "over", "supposed")
-NAMES = ("answers", "categories", "colours", "cues", "needs", "policy", "signs", "words")
+NAMES = ("answers", "categories", "colours", "concepts", "cues", "needs", "policy", "signs", "words")
 """The files of a policy, each with .yaml behind it."""
 T = TypeVar("T", bound=BaseModel)
 
@@ -115,6 +115,23 @@ class WordsFile(_Checked):
     en: dict[str, tuple[str, ...]]
 
 
+class _Concept(Wording):
+    except_: tuple[str, ...] = Field(default=(), alias="except")
+
+
+class _Together(_Checked):
+    gives: str
+    of: tuple[str, ...] = Field(min_length=1, max_length=3)
+    within: int = Field(12, ge=0, le=40)
+
+
+class ConceptsFile(_Checked):
+    """concepts.yaml: words that say something together."""
+
+    concepts: dict[str, _Concept]
+    together: tuple[_Together, ...]
+
+
 class SignsFile(_Checked):
     """signs.yaml."""
 
@@ -131,6 +148,8 @@ class _ColourRule(_Checked):
     one_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     same_sentence: bool = False
+    several: tuple[str, ...] = ()
+    at_least: int = Field(0, ge=0, le=10)
     raised_by: tuple[str, ...] = ()
     follows_deadline: bool = True
     sure: bool = True
@@ -224,15 +243,26 @@ def _places(name: str, above: tuple[str, ...], wrong: ValidationError, sources: 
 
 
 def check_names(
-    signs: SignsFile, colours: ColoursFile, categories: CategoriesFile, needs: NeedsFile, sources: Mapping[str, str]
+    signs: SignsFile,
+    concepts: ConceptsFile,
+    colours: ColoursFile,
+    categories: CategoriesFile,
+    needs: NeedsFile,
+    sources: Mapping[str, str],
 ) -> None:
-    """Every sign that is spoken of must be defined; every rule has an id of its own."""
+    """Every sign and concept that is spoken of must be defined; every rule has an id of its own."""
     known = set(signs.signs) | set(signs.groups) | set(signs.derived)
     wrong = [
         f"{file}.yaml:{lines.line_of(sources[file], place)}: {'.'.join(map(str, place))} speaks of {name!r}, "
         "which signs.yaml does not define"
         for file, place, name in _spoken_of(signs, colours, categories, needs)
         if name not in known
+    ]
+    wrong += [
+        f"concepts.yaml:{lines.line_of(sources['concepts'], ('together', n))}: speaks of {name!r}, which is not defined"
+        for n, each in enumerate(concepts.together)
+        for name in (each.gives, *each.of)
+        if name not in (known if name == each.gives else concepts.concepts)
     ]
     ids = [rule.id for rule in colours.rules]
     wrong += [
@@ -255,7 +285,7 @@ def _spoken_of(
     for name, derived in signs.derived.items():
         yield from (("signs", ("derived", name), each) for each in (*derived.needs, *derived.unless))
     for n, rule in enumerate(colours.rules):
-        used = (*rule.needs, *rule.one_of, *rule.unless, *rule.raised_by)
+        used = (*rule.needs, *rule.one_of, *rule.unless, *rule.several, *rule.raised_by)
         yield from (("colours", ("rules", n), each) for each in used)
     for category, about in categories.categories.items():
         yield from (("categories", ("categories", category.value, "signs"), each) for each in about.signs)

@@ -1,8 +1,8 @@
 """How the rules write a phrase, made ready to be looked for. Pure.
 
 A phrase is plain words with four marks: `(a|b|)` says one of these, `<drug>` one of the words of that name in
-words.yaml, `..` leaves a gap of a few characters (in English a few words), `#` is a number, which a measure may bound.
-What stands before the first gap or number is spelled out in all its ways, so that it is found by a look-up; the rest
+words.yaml, `..` leaves a gap of a few characters (in English a few words), `#` is a number, which a measure may bound,
+`*` lets a Latin word end in any way (`swell*`). Apostrophes may be left out, as people do (cant breathe). What stands before the first gap or number is spelled out in all its ways, so that it is found by a look-up; the rest
 is a pattern that is tried only there.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from triage import numerals
-from triage.characters import SIMPLIFIED, TRADITIONAL
+from triage.characters import DIALECT, SIMPLIFIED, STANDARD, TRADITIONAL
 
 GAP_CHARACTERS = 6
 GAP_WORDS = 5
@@ -33,12 +33,14 @@ _FLAT = str.maketrans(
         "“": '"',
         "”": '"',
         **dict(zip(TRADITIONAL, SIMPLIFIED, strict=True)),
+        **dict(zip(DIALECT, STANDARD, strict=True)),
     }
 )
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _NAME = re.compile(r"<([a-z_]+)>")
-_PARTS = re.compile(r" ?\.\. ?|#|[^.#(]+?(?= ?\.\.|[.#(]|$)|\.")
+_PARTS = re.compile(r" ?\.\. ?|#|\*|[^.#(*]+?(?= ?\.\.|[.#(*]|$)|\.")
 _GAP_LATIN = rf"(?:[ ,]{{1,3}}[\w'-]{{1,24}}+){{0,{GAP_WORDS}}}?[ ,]{{0,3}}"
+_ENDING = r"[a-z]{0,12}"
 _GAP = rf"[^。!?;\n]{{0,{GAP_CHARACTERS}}}?"
 
 
@@ -161,10 +163,16 @@ def _closing(words: str, at: int) -> int:
 
 
 def searches(phrase: Phrase) -> Iterator[Search]:
-    """The phrase made ready; raises ValueError where it cannot be looked for."""
+    """The phrase made ready, with its apostrophes and without; raises ValueError where it cannot be looked for."""
     words = fold(named(phrase.words, phrase.lists))
+    yield from _ways(words, phrase)
+    if "'" in words:
+        yield from _ways(words.replace("'", ""), phrase)
+
+
+def _ways(words: str, phrase: Phrase) -> Iterator[Search]:
     first = next(_parts(words), "")
-    if first.startswith("(") and "#" in first:
+    if first.startswith("(") and ("#" in first or "*" in first):
         for way in variants(first):
             yield _search(replace(phrase, words=way + words[len(first) :]))
     else:
@@ -208,17 +216,19 @@ def after_number(ready: Search) -> set[str]:
 
 
 def _spelled(part: str) -> list[str]:
-    """Each way in which a piece is written; none where it is, or holds, a gap or a number."""
-    return [] if ".." in part or "#" in part else variants(part)
+    """Each way in which a piece is written; none where it is, or holds, a gap, a number or an open ending."""
+    return [] if ".." in part or "#" in part or "*" in part else variants(part)
 
 
 def _pattern(parts: list[str], *, spoken: bool) -> re.Pattern[str]:
     gap = _GAP_LATIN if spoken else _GAP
     count = numerals.PATTERN_EN if spoken else numerals.PATTERN
     source = ""
-    for piece in re.split(r"( ?\.\. ?|[#(|)])", "".join(parts)):
+    for piece in re.split(r"( ?\.\. ?|[#(|)*])", "".join(parts)):
         if piece == "#":
             source += rf"(?P<n>{count})\s?" if "(?P<n>" not in source else count
+        elif piece == "*":
+            source += _ENDING
         elif piece in "(|)":
             source += piece.replace("(", "(?:")
         else:

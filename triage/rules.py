@@ -18,6 +18,7 @@ from triage.deterioration import Deterioration
 from triage.formats import (
     CategoriesFile,
     ColoursFile,
+    ConceptsFile,
     Derived,
     Need,
     NeedsFile,
@@ -34,6 +35,8 @@ from triage.formats import (
 from triage.phrases import Phrase, Ready
 from triage.signs import Hit, Phrasebook
 from triage.standard import PREFIX, AnswersFile, StandardAnswer
+from triage.concepts import PREFIX as CONCEPT
+from triage.concepts import Together
 
 FOLDER = Path(__file__).parent / "rules"
 POLICY = "triage-rules"
@@ -151,15 +154,17 @@ def make(zone: ZoneInfo, sources: Mapping[str, str]) -> Rules:
     """The rules that these files hold, by name; raises RulesInvalid, which names file and line of each mistake."""
     policy = parsed(PolicyFile, "policy", sources)
     signs = parsed(SignsFile, "signs", sources)
+    concepts = parsed(ConceptsFile, "concepts", sources)
     cues = parsed_cues(sources)
     colours = parsed(ColoursFile, "colours", sources)
     categories = parsed(CategoriesFile, "categories", sources)
     needs = parsed(NeedsFile, "needs", sources)
     words = parsed(WordsFile, "words", sources)
     answers = parsed(AnswersFile, "answers", sources).answers
-    check_names(signs, colours, categories, needs, sources)
+    check_names(signs, concepts, colours, categories, needs, sources)
     phrases = [
         *_sign_phrases(signs, words),
+        *_concept_phrases(concepts, words),
         *_cue_phrases(cues, words),
         *_category_phrases(categories),
         *_asked(answers, words),
@@ -167,7 +172,7 @@ def make(zone: ZoneInfo, sources: Mapping[str, str]) -> Rules:
     return Rules(
         version=_version(policy.version, sources),
         zone=zone,
-        phrasebook=_phrasebook(phrases, signs, sources),
+        phrasebook=_phrasebook(phrases, signs, concepts, sources),
         colour_rules=tuple(ColourRule(**rule.model_dump()) for rule in colours.rules),
         table=policy.colours.by_grave(),
         unknown=dict(policy.unknown),
@@ -188,7 +193,9 @@ def _version(declared: str, sources: Mapping[str, str]) -> str:
     return f"{declared}+{hashlib.sha256(content.encode()).hexdigest()[:HASH_CHARACTERS]}"
 
 
-def _phrasebook(phrases: list[tuple[str, Phrase]], signs: SignsFile, sources: Mapping[str, str]) -> Phrasebook:
+def _phrasebook(
+    phrases: list[tuple[str, Phrase]], signs: SignsFile, concepts: ConceptsFile, sources: Mapping[str, str]
+) -> Phrasebook:
     wrong = []
     ready = []
     for file, phrase in phrases:
@@ -199,7 +206,8 @@ def _phrasebook(phrases: list[tuple[str, Phrase]], signs: SignsFile, sources: Ma
             wrong.append(f"{file}.yaml:{line}: a phrase cannot be looked for: {refused}")
     if wrong:
         raise RulesInvalid("\n".join(wrong))
-    return Phrasebook(ready, {name: frozenset(sign.despite) for name, sign in signs.signs.items()})
+    together = tuple(Together(**each.model_dump()) for each in concepts.together)
+    return Phrasebook(ready, {name: frozenset(sign.despite) for name, sign in signs.signs.items()}, together)
 
 
 def _sign_phrases(signs: SignsFile, words: WordsFile) -> Iterator[tuple[str, Phrase]]:
@@ -207,6 +215,12 @@ def _sign_phrases(signs: SignsFile, words: WordsFile) -> Iterator[tuple[str, Phr
         yield from _worded("signs", name, sign, words)
         yield from (("signs", Phrase(name, m.words, m.at_least, m.at_most)) for m in sign.measures)
         yield from (("signs", Phrase(f"!{name}", each, lists=words.zh)) for each in sign.except_)
+
+
+def _concept_phrases(concepts: ConceptsFile, words: WordsFile) -> Iterator[tuple[str, Phrase]]:
+    for name, concept in concepts.concepts.items():
+        yield from _worded("concepts", f"{CONCEPT}{name}", concept, words)
+        yield from (("concepts", Phrase(f"!{CONCEPT}{name}", each, lists=words.zh)) for each in concept.except_)
 
 
 def _cue_phrases(cues: Mapping[str, Wording], words: WordsFile) -> Iterator[tuple[str, Phrase]]:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from triage import numerals
 from triage.phrases import Ready, Search, fold
+from triage.concepts import PREFIX, Span, Together
 
 DENIED_WORDS = 3
 NEAR = 8
@@ -68,12 +69,20 @@ class Reading:
         return found
 
 
+NOTHING: frozenset[str] = frozenset()
+WORSE = (Standing.STANDS, Standing.SUPPOSED, Standing.OVER, Standing.DENIED)
+"""How a combination stands: as its part that stands worst."""
+
+
 class Phrasebook:
     """All phrases of the rules, in a table by how they begin, and the cues that say how a phrase stands."""
 
-    def __init__(self, phrases: Iterable[Ready], despite: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self, phrases: Iterable[Ready], despite: Mapping[str, frozenset[str]], together: Sequence[Together] = ()
+    ) -> None:
         """`despite` names, for a sign that holds all the same, the cues that do not touch it."""
         self._despite = despite
+        self._together = together
         self._table: dict[str, list[Search]] = {}
         self._numbered: dict[str, list[Search]] = {}
         """Those that begin with a number, by what stands behind it."""
@@ -99,6 +108,19 @@ class Phrasebook:
         found = [Hit(name, start, end, bisect_right(sentences, start)) for start, end, name in sorted(spans)]
         return Reading(folded, tuple(self._judged(folded, _without_exceptions(found))))
 
+    def _combined(self, text: str, concepts: list[Hit]) -> Iterator[tuple[str, tuple[Span, ...]]]:
+        """The signs that concepts give together, with their places, each place once."""
+        spans: dict[str, list[Span]] = {}
+        for hit in concepts:
+            spans.setdefault(hit.name.removeprefix(PREFIX), []).append((hit.start, hit.end))
+        seen = set()
+        for each in self._together:
+            for parts in each.found(text, spans):
+                key = (each.gives, parts[0])
+                if key not in seen:
+                    seen.add(key)
+                    yield each.gives, parts
+
     def _begun(self, text: str) -> Iterator[tuple[int, int, list[Search]]]:
         """Where phrases may stand whose beginning is there: where they start and the beginning ends."""
         lengths, table, size, seen = self._lengths, self._table, len(text), dict[str, int]()
@@ -122,23 +144,27 @@ class Phrasebook:
                 seen[following] += 1
                 yield number.start(), number.start(), self._numbered[following]
 
-    def _judged(self, text: str, hits: list[Hit]) -> Iterator[Hit]:
-        cues = _cues(hits)
+    def _judged(self, text: str, hits: list[Hit]) -> list[Hit]:
+        """The signs with how each stands, those that concepts give together included."""
+        signs = [hit for hit in hits if not hit.name.startswith(PREFIX)]
+        concepts = [hit for hit in hits if hit.name.startswith(PREFIX)]
+        sentences = {hit.start: hit.sentence for hit in concepts}
         topics = [match.span() for match in _TOPIC.finditer(text)][:NEAR]
-        if not cues and not topics:
-            yield from hits
-            return
-        clauses = [match.end() for match in _CLAUSE.finditer(text)]
-        for hit in hits:
-            standing = Standing.STANDS
-            despite = self._despite.get(hit.name, frozenset())
-            if hit.name.startswith(NOT_SIGNS):
-                pass
-            elif "topic" not in despite and any(start <= hit.start < end for start, end in topics):
-                standing = Standing.SUPPOSED
-            else:
-                standing = _standing(text, hit, cues, clauses, despite)
-            yield hit if standing is Standing.STANDS else Hit(hit.name, hit.start, hit.end, hit.sentence, standing)
+        around = _Around(text, _cues(hits), topics, [match.end() for match in _CLAUSE.finditer(text)])
+        judged = [
+            hit
+            if hit.name.startswith(NOT_SIGNS)
+            else _as(hit, around.standing(hit, self._despite.get(hit.name, NOTHING)))
+            for hit in signs
+        ]
+        for gives, parts in self._combined(text, concepts):
+            despite = self._despite.get(gives, NOTHING)
+            standing = max(
+                (around.standing(Hit(gives, *part, sentences[part[0]]), despite) for part in parts), key=WORSE.index
+            )
+            whole = Hit(gives, min(parts)[0], max(part[1] for part in parts), sentences[parts[0][0]], standing)
+            judged.append(whole)
+        return sorted(judged, key=_start)
 
 
 def _lengths(beginnings: Iterable[str]) -> dict[str, dict[str, tuple[int, ...]]]:
@@ -199,21 +225,36 @@ def _start(hit: Hit) -> int:
     return hit.start
 
 
-def _standing(text: str, hit: Hit, cues: list[Hit], clauses: list[int], despite: frozenset[str]) -> Standing:
-    """How the nearest cues let the hit stand. A cue inside the hit is part of what it says."""
-    place = bisect_left(cues, hit.start, key=_start)
-    near = cues[max(0, place - NEAR) : place + NEAR]
-    outside = [c for c in near if c.sentence == hit.sentence and not (c.start < hit.end and hit.start < c.end)]
-    for cue in outside:
-        kind = cue.name.removeprefix("cue.")
-        if kind in despite:
-            continue
-        standing = _before_it(text, hit, cue, clauses, outside) if cue.end <= hit.start else None
-        if cue.start >= hit.end and kind == "over" and not _denied(text, cue, outside):
-            standing = Standing.OVER
-        if standing:
-            return standing
-    return Standing.STANDS
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What stands in a text beside its signs: cues, topics, and where clauses end."""
+
+    text: str
+    cues: list[Hit]
+    topics: list[Span]
+    clauses: list[int]
+
+    def standing(self, hit: Hit, despite: frozenset[str]) -> Standing:
+        """How the nearest cues let the hit stand. A cue inside the hit is part of what it says."""
+        if "topic" not in despite and any(start <= hit.start < end for start, end in self.topics):
+            return Standing.SUPPOSED
+        place = bisect_left(self.cues, hit.start, key=_start)
+        near = self.cues[max(0, place - NEAR) : place + NEAR]
+        outside = [c for c in near if c.sentence == hit.sentence and not (c.start < hit.end and hit.start < c.end)]
+        for cue in outside:
+            kind = cue.name.removeprefix("cue.")
+            if kind in despite:
+                continue
+            standing = _before_it(self.text, hit, cue, self.clauses, outside) if cue.end <= hit.start else None
+            if cue.start >= hit.end and kind == "over" and not _denied(self.text, cue, outside):
+                standing = Standing.OVER
+            if standing:
+                return standing
+        return Standing.STANDS
+
+
+def _as(hit: Hit, standing: Standing) -> Hit:
+    return hit if standing is Standing.STANDS else Hit(hit.name, hit.start, hit.end, hit.sentence, standing)
 
 
 def _before_it(text: str, hit: Hit, cue: Hit, clauses: list[int], cues: list[Hit]) -> Standing | None:
