@@ -160,6 +160,8 @@ class _ColourRule(_Checked):
 class ColoursFile(_Checked):
     """colours.yaml."""
 
+    no_danger_in: tuple[str, ...] = ()
+    """Signs that take every danger to life out of a text."""
     rules: tuple[_ColourRule, ...]
 
 
@@ -284,6 +286,7 @@ def _spoken_of(
         yield from (("signs", ("groups", group), member) for member in members)
     for name, derived in signs.derived.items():
         yield from (("signs", ("derived", name), each) for each in (*derived.needs, *derived.unless))
+    yield from (("colours", ("no_danger_in",), each) for each in colours.no_danger_in)
     for n, rule in enumerate(colours.rules):
         used = (*rule.needs, *rule.one_of, *rule.unless, *rule.several, *rule.raised_by)
         yield from (("colours", ("rules", n), each) for each in used)

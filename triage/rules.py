@@ -6,14 +6,14 @@ cannot be looked for, stops the start.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from shared.contracts.vocabulary import Category, Colour
 from triage import lines
-from triage.colours import ColourRule, Finding, Found, Soon, Table, findings
+from triage.colours import ColourRule, Finding, Found, Grave, Soon, Table, findings
 from triage.deterioration import Deterioration
 from triage.formats import (
     CategoriesFile,
@@ -173,7 +173,7 @@ def make(zone: ZoneInfo, sources: Mapping[str, str]) -> Rules:
         version=_version(policy.version, sources),
         zone=zone,
         phrasebook=_phrasebook(phrases, signs, concepts, sources),
-        colour_rules=tuple(ColourRule(**rule.model_dump()) for rule in colours.rules),
+        colour_rules=tuple(_colour_rules(colours)),
         table=policy.colours.by_grave(),
         unknown=dict(policy.unknown),
         weights=_weights(categories),
@@ -185,6 +185,13 @@ def make(zone: ZoneInfo, sources: Mapping[str, str]) -> Rules:
         deterioration=policy.deterioration,
         answers=answers,
     )
+
+
+def _colour_rules(colours: ColoursFile) -> Iterator[ColourRule]:
+    for each in colours.rules:
+        rule = ColourRule(**each.model_dump())
+        is_danger = rule.grave is Grave.LIFE
+        yield replace(rule, unless=(*rule.unless, *colours.no_danger_in)) if is_danger else rule
 
 
 def _version(declared: str, sources: Mapping[str, str]) -> str:

@@ -206,7 +206,7 @@ def _without_exceptions(hits: list[Hit]) -> list[Hit]:
 
 def _cues(hits: list[Hit]) -> list[Hit]:
     """The cues; a denial that is part of what a sign says (no insulin left) denies nothing else."""
-    signs = [hit for hit in hits if not hit.name.startswith(NOT_SIGNS)]
+    signs = [hit for hit in hits if not hit.name.startswith((*NOT_SIGNS, PREFIX))]
     return [
         hit
         for hit in hits
