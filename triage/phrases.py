@@ -80,14 +80,14 @@ class Search:
     """What follows the beginning; with a number in front, the whole."""
 
     def end(self, text: str, start: int, begun: int) -> int | None:
-        """Where it ends if it starts at `start` and its beginning ends at `begun`."""
-        end = begun
-        if self.rest is not None:
-            match = self.rest.match(text, begun)
-            if match is None or not self._within(match):
-                return None
-            end = match.end()
-        return None if end == start or _runs_on(text, end) else end
+        """Where it ends if it starts at `start` and its beginning ends at `begun`, where no word runs on if that is all."""
+        if self.rest is None:
+            return begun
+        match = self.rest.match(text, begun)
+        if match is None or not self._within(match):
+            return None
+        end = match.end()
+        return None if end == start or runs_on(text, end) else end
 
     def _within(self, match: re.Match[str]) -> bool:
         least, most = self.phrase.at_least, self.phrase.at_most
@@ -97,7 +97,7 @@ class Search:
         return value is not None and (least is None or value >= least) and (most is None or value <= most)
 
 
-def _runs_on(text: str, end: int) -> bool:
+def runs_on(text: str, end: int) -> bool:
     """Whether a Latin word goes on over `end`: `cat` is not found in `category`."""
     before, after = text[end - 1], text[end : end + 1]
     return before.isascii() and after.isascii() and before.isalnum() and after.isalnum()
