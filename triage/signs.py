@@ -97,8 +97,9 @@ class Begun:
     __slots__ = ("open", "opening", "whole")
 
     def __init__(self, searches: Sequence[Search]) -> None:
-        self.whole = tuple(each for each in searches if each.rest is None)
-        self.open = tuple(each for each in searches if each.rest is not None)
+        self.whole = tuple({each.name: each for each in searches if each.rest is None}.values())
+        unlike = {(each.name, each.rest, each.phrase.at_least, each.phrase.at_most): each for each in searches}
+        self.open = tuple(each for each in unlike.values() if each.rest is not None)
         rests = [each.rest.pattern.replace("(?P<n>", "(?:") for each in self.open if each.rest]
         self.opening = re.compile("|".join(dict.fromkeys(rests))) if rests else None
 
@@ -145,10 +146,13 @@ class Phrasebook:
         spans: set[tuple[int, int, str]] = set()
         for start, begun, searches in self._tried(text):
             for search in searches:
-                name = search.name
-                if counts.get(name, 0) < search.most and (end := search.end(text, start, begun)) is not None:
-                    counts[name] = counts.get(name, 0) + 1
-                    spans.add((start, end, name))
+                name, rest = search.name, search.rest
+                times = counts.get(name, 0)
+                if times < search.most:
+                    end = begun if rest is None else search.end(text, start, begun)
+                    if end is not None:
+                        counts[name] = times + 1
+                        spans.add((start, end, name))
         return spans
 
     def _combined(self, text: str, concepts: list[Hit]) -> Iterator[tuple[str, tuple[Span, ...]]]:
@@ -227,13 +231,13 @@ def _without(hits: list[Hit], longer: Mapping[str, list[Hit]]) -> list[Hit]:
     ]
 
 
-def _cues(cues: list[Hit], signs: list[Hit]) -> list[Hit]:
-    """The cues; a denial that is part of what a sign says (no insulin left) denies nothing else."""
-    return [
-        cue
-        for cue in cues
-        if cue.name != "cue.denied" or not any(cue.end <= sign.end for sign in _before(signs, cue.start + 1))
-    ]
+def _cues(cues: list[Hit], signs: list[Hit]) -> dict[int, list[Hit]]:
+    """The cues by sentence; a denial that is part of what a sign says (no insulin left) denies nothing else."""
+    found: dict[int, list[Hit]] = {}
+    for cue in cues:
+        if cue.name != "cue.denied" or not any(cue.end <= sign.end for sign in _before(signs, cue.start + 1)):
+            found.setdefault(cue.sentence, []).append(cue)
+    return found
 
 
 def _before(hits: Sequence[Hit], position: int) -> Sequence[Hit]:
@@ -251,7 +255,8 @@ class _Around:
     """What stands in a text beside its signs: cues, topics, and where clauses end."""
 
     text: str
-    cues: list[Hit]
+    cues: Mapping[int, list[Hit]]
+    """By sentence."""
     topics: list[Span]
     clauses: list[int]
 
@@ -259,9 +264,12 @@ class _Around:
         """How the nearest cues let the hit stand. A cue inside the hit is part of what it says."""
         if "topic" not in despite and any(start <= hit.start < end for start, end in self.topics):
             return Standing.SUPPOSED
-        place = bisect_left(self.cues, hit.start, key=_start)
-        near = self.cues[max(0, place - NEAR) : place + NEAR]
-        outside = [c for c in near if c.sentence == hit.sentence and not (c.start < hit.end and hit.start < c.end)]
+        cues = self.cues.get(hit.sentence)
+        if cues is None:
+            return Standing.STANDS
+        place = bisect_left(cues, hit.start, key=_start)
+        near = cues[max(0, place - NEAR) : place + NEAR]
+        outside = [c for c in near if not (c.start < hit.end and hit.start < c.end)]
         for cue in outside:
             kind = cue.name.removeprefix("cue.")
             if kind in despite:
