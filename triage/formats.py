@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from shared.contracts.vocabulary import Category, Colour
+from shared.contracts.vocabulary import Category, Colour, Vulnerability
 from triage import lines
 from triage.colours import Grave, Soon, Table
 from triage.deterioration import Deterioration
+from triage.tree import TreeFile
 
 CUES = ("denied", "past", "now", "over", "supposed")
-NAMES = ("answers", "categories", "colours", "concepts", "cues", "needs", "policy", "signs", "words")
+NAMES = ("answers", "categories", "colours", "concepts", "cues", "needs", "policy", "signs", "tree", "words")
 """The files of a policy, each with .yaml behind it."""
 T = TypeVar("T", bound=BaseModel)
 
@@ -137,6 +138,8 @@ class SignsFile(_Checked):
 
     signs: dict[str, _Sign]
     groups: dict[str, tuple[str, ...]]
+    form: dict[Vulnerability, str]
+    """The sign that each word of the form stands for."""
     derived: dict[str, Derived] = {}
 
 
@@ -250,6 +253,7 @@ def check_names(
     colours: ColoursFile,
     categories: CategoriesFile,
     needs: NeedsFile,
+    tree: TreeFile,
     sources: Mapping[str, str],
 ) -> None:
     """Every sign and concept that is spoken of must be defined; every rule has an id of its own."""
@@ -266,14 +270,23 @@ def check_names(
         for name in (each.gives, *each.of)
         if name not in (known if name == each.gives else concepts.concepts)
     ]
+    wrong += [
+        f"tree.yaml:{lines.line_of(sources['tree'], ('categories', category.value, 'below', name))}: "
+        f"speaks of {sign!r}, which signs.yaml does not define"
+        for category, branch in tree.categories.items()
+        for name, node in branch.below.items()
+        for sign in node.signs
+        if sign not in known
+    ]
+    wrong += [f"signs.yaml:1: form lacks {word}" for word in sorted(set(Vulnerability) - set(signs.form))]
     ids = [rule.id for rule in colours.rules]
     wrong += [
         f"colours.yaml:{lines.line_of(sources['colours'], ('rules', n))}: has the rule {name!r} twice"
         for n, name in enumerate(ids)
         if name in ids[:n]
     ]
-    missing = sorted(each.value for each in set(Category) - set(categories.categories))
-    wrong += [f"categories.yaml:1: {category} is missing" for category in missing]
+    for file, has in (("categories", set(categories.categories)), ("tree", set(tree.categories))):
+        wrong += [f"{file}.yaml:1: {category} is missing" for category in sorted(set(Category) - has)]
     if wrong:
         raise RulesInvalid("\n".join(wrong))
 
@@ -284,6 +297,7 @@ def _spoken_of(
     """Each sign that is named: the file, the place in it, and the name."""
     for group, members in signs.groups.items():
         yield from (("signs", ("groups", group), member) for member in members)
+    yield from (("signs", ("form", word.value), sign) for word, sign in signs.form.items())
     for name, derived in signs.derived.items():
         yield from (("signs", ("derived", name), each) for each in (*derived.needs, *derived.unless))
     yield from (("colours", ("no_danger_in",), each) for each in colours.no_danger_in)

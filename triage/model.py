@@ -19,6 +19,7 @@ from triage.colours import Finding, Found, higher, soon_by, verdict
 from triage.deterioration import HANDLED, Deterioration, by_contact, next_due
 from triage.reading import Read, Text, read_all
 from triage.rules import Rules
+from triage.tree import BELOW
 
 MOST_REASONS = 12
 TRANSPORT = "transport"
@@ -89,6 +90,8 @@ def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
     if deadline and deadline < newest.received_at:
         colour = RAISED[colour]
         colour_reasons = [Reason(rule="deadline-missed", gives=colour.value), *colour_reasons]
+    if node := rules.tree[category].closest(category, found):
+        category_reasons.insert(0, read.reason(BELOW, *node))
     needs, need_reasons = _needs(category, found, read, rules)
     reasons = [*colour_reasons, *_deadline_reasons(read), *category_reasons, *need_reasons]
     if unsure:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.contracts.requests import Reason
-from shared.contracts.vocabulary import Category, Language
+from shared.contracts.vocabulary import Category, Language, Vulnerability
 from triage.clauses import Deadline
 from triage.deadlines import find_deadline
 from triage.rules import Rules
@@ -28,6 +28,8 @@ class Text:
     filed_at: datetime
     received_at: datetime
     stated_category: Category | None = None
+    vulnerability: tuple[Vulnerability, ...] = ()
+    """What the form says of those who need help."""
     id: UUID | None = None
 
 
@@ -47,7 +49,9 @@ class Read:
         return self.texts[hit.text].text[hit.start : hit.end]
 
     def reason(self, rule: str, gives: str, hit: Hit) -> Reason:
-        """The reason that a rule found in these words."""
+        """The reason that a rule found in these words; without a place for what the form says."""
+        if hit.start == hit.end:
+            return Reason(rule=rule, gives=gives)
         return Reason(rule=rule, gives=gives, text_id=self.texts[hit.text].id, start=hit.start, end=hit.end)
 
 
@@ -68,6 +72,9 @@ def read_all(texts: Sequence[Text], rules: Rules) -> Read:
                 read.found.setdefault(hit.name, []).append(placed)
             elif hit.name in danger and hit.standing is not Standing.DENIED:
                 read.set_aside = True
+        for word in text.vulnerability:
+            ticked = Hit(rules.form[word], 0, 0, sentences, text=number)
+            read.found.setdefault(ticked.name, []).append(ticked)
         sentences += last + 1
         deadline = None if over_until else find_deadline(reading.text, text.filed_at, rules.zone)
         if deadline and (read.deadline is None or deadline.at < read.deadline.at):

@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from shared.contracts.vocabulary import Category, Colour
+from shared.contracts.vocabulary import Category, Colour, Vulnerability
 from triage import lines
 from triage.colours import ColourRule, Finding, Found, Grave, Soon, Table, findings
 from triage.deterioration import Deterioration
@@ -37,6 +37,7 @@ from triage.signs import Hit, Phrasebook
 from triage.standard import PREFIX, AnswersFile, StandardAnswer
 from triage.concepts import PREFIX as CONCEPT
 from triage.concepts import Together
+from triage.tree import Branch, TreeFile, node_name
 
 FOLDER = Path(__file__).parent / "rules"
 POLICY = "triage-rules"
@@ -106,6 +107,9 @@ class Rules:
     needs: tuple[Need, ...]
     groups: Mapping[str, tuple[str, ...]] = field(repr=False)
     derived: Mapping[str, Derived] = field(repr=False)
+    form: Mapping[Vulnerability, str] = field(repr=False)
+    """The sign that each word of the form stands for."""
+    tree: Mapping[Category, Branch] = field(repr=False)
     review_minutes: Mapping[Colour, int]
     alarm_every_minutes: Mapping[Colour, int]
     deterioration: tuple[Deterioration, ...] = ()
@@ -160,14 +164,16 @@ def make(zone: ZoneInfo, sources: Mapping[str, str]) -> Rules:
     categories = parsed(CategoriesFile, "categories", sources)
     needs = parsed(NeedsFile, "needs", sources)
     words = parsed(WordsFile, "words", sources)
+    tree = parsed(TreeFile, "tree", sources)
     answers = parsed(AnswersFile, "answers", sources).answers
-    check_names(signs, concepts, colours, categories, needs, sources)
+    check_names(signs, concepts, colours, categories, needs, tree, sources)
     phrases = [
         *_sign_phrases(signs, words),
         *_concept_phrases(concepts, words),
         *_cue_phrases(cues, words),
         *_category_phrases(categories),
         *_asked(answers, words),
+        *_below(tree, words),
     ]
     return Rules(
         version=_version(policy.version, sources),
@@ -180,6 +186,8 @@ def make(zone: ZoneInfo, sources: Mapping[str, str]) -> Rules:
         needs=needs.needs,
         groups=signs.groups,
         derived=signs.derived,
+        form=signs.form,
+        tree=tree.categories,
         review_minutes=policy.review_minutes.by_colour(),
         alarm_every_minutes=policy.alarm_every_minutes.by_colour(),
         deterioration=policy.deterioration,
@@ -244,6 +252,12 @@ def _asked(answers: Iterable[StandardAnswer], words: WordsFile) -> Iterator[tupl
     for each in answers:
         yield from (("answers", Phrase(f"{PREFIX}{each.id}", asked, lists=words.zh)) for asked in each.asks.zh)
         yield from (("answers", Phrase(f"{PREFIX}{each.id}", asked, lists=words.en)) for asked in each.asks.en)
+
+
+def _below(tree: TreeFile, words: WordsFile) -> Iterator[tuple[str, Phrase]]:
+    for category, branch in tree.categories.items():
+        for name, node in branch.below.items():
+            yield from _worded("tree", node_name(category, name), node.words, words)
 
 
 def _word_name(category: Category, weight: float) -> str:

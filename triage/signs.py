@@ -42,7 +42,7 @@ class Kind(StrEnum):
     @classmethod
     def of(cls, name: str) -> "Kind":
         """The kind of a name."""
-        if name.startswith(("word.", "answer.")):
+        if name.startswith(("word.", "answer.", "below.")):
             return cls.OTHER
         return next((kind for kind in (cls.CONCEPT, cls.CUE, cls.EXCEPTION) if name.startswith(kind.value)), cls.SIGN)
 
