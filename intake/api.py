@@ -23,7 +23,7 @@ from intake.model import (
     NotYoursToDate,
 )
 from intake.places import UnknownArea
-from shared.contracts.vocabulary import Category, Channel, RejectionReason, WithdrawalReason
+from shared.contracts.vocabulary import Category, Channel, RejectionReason, Vulnerability, WithdrawalReason
 from shared.messaging.grouped import Grouped
 from shared.problems import Forbidden, IdempotencyKeyReused, InvalidInput, NotFound, NotInThisState
 from shared.service import Here

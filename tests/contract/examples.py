@@ -35,6 +35,7 @@ from shared.contracts.vocabulary import (
     TextKind,
     TransferCause,
     WithdrawalReason,
+    Vulnerability,
 )
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -60,6 +61,7 @@ EXAMPLES: list[Fact] = [
         building_hash="cafe",
         stated_category=Category.MEDICAL,
         persons=1,
+        vulnerability=(Vulnerability.ELDERLY, Vulnerability.ALONE),
         filed_at=AT,
         received_at=AT,
         text_id=TEXT,
