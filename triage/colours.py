@@ -28,6 +28,8 @@ QUIET = (
     "animal",
 )
 """Signs of a text that calls for an answer, not for help."""
+DANGER = "of_danger"
+"""Somebody, and words of health or danger, that no rule put together."""
 DAYS_AHEAD = 3
 """A basic need within so many days is yellow."""
 
@@ -159,10 +161,10 @@ def verdict(
     somebody calls for help, or the words are at least those of a need (`of_need`).
     """
     if not findings:
-        quiet = any(name in found for name in QUIET)
-        if quiet:
+        if any(name in found for name in QUIET):
             return unknown["quiet"], "nothing-recognised" if set_aside else ""
-        return unknown["plea" if "plea" in found else "need" if of_need else "other"], "nothing-recognised"
+        of = "danger" if DANGER in found else "plea" if "plea" in found else "need" if of_need else "other"
+        return unknown[of], "nothing-recognised"
     colour = findings[0].colour
     if not any(each.rule.sure for each in findings if each.colour is colour):
         return colour, "doubtful-rule"

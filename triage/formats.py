@@ -37,6 +37,7 @@ Minutes = Annotated[int, Field(gt=0, le=10_080)]
 
 
 class _Unknown(_Checked):
+    danger: Colour
     plea: Colour
     need: Colour
     other: Colour
