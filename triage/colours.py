@@ -25,7 +25,7 @@ QUIET = (
     "chronic_nuisance",
     "letter",
     "loss_of_goods",
-    "animal",
+    "animal_only",
 )
 """Signs of a text that calls for an answer, not for help."""
 DANGER = "of_danger"
@@ -153,18 +153,21 @@ def higher(one: Colour, other: Colour) -> Colour:
 
 
 def verdict(
-    findings: Sequence[Finding], found: Found, unknown: Mapping[str, Colour], *, of_need: bool, set_aside: bool
+    findings: Sequence[Finding], found: Found, unknown: Mapping[str, Colour], words: str, set_aside: bool
 ) -> tuple[Colour, str]:
     """The colour, and why it is unsure (empty where it is not).
 
-    `set_aside`: a danger was named, but as over or feared. `unknown` is the colour where no rule fits, by whether
-    somebody calls for help, or the words are at least those of a need (`of_need`).
+    `set_aside`: a danger was named, but as over or feared. `unknown` is the colour where no rule fits: by `words`, what
+    the words speak of (`danger`, `need`, `other`), and whether somebody calls for help.
     """
     if not findings:
         if any(name in found for name in QUIET):
             return unknown["quiet"], "nothing-recognised" if set_aside else ""
-        of = "danger" if DANGER in found else "plea" if "plea" in found else "need" if of_need else "other"
-        return unknown[of], "nothing-recognised"
+        if DANGER in found and "mild" not in found:
+            words = "danger"
+        elif words == "danger" and "mild" in found:
+            words = "need"
+        return unknown["plea" if words == "other" and "plea" in found else words], "nothing-recognised"
     colour = findings[0].colour
     if not any(each.rule.sure for each in findings if each.colour is colour):
         return colour, "doubtful-rule"

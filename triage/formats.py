@@ -182,6 +182,7 @@ class CategoriesFile(_Checked):
     deciding: float = Field(ge=1)
     least: float
     needs: frozenset[Category]
+    dangers: frozenset[Category]
     categories: dict[Category, _About]
 
 

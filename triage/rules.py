@@ -57,6 +57,8 @@ class Weights:
     least: float
     needs: frozenset[Category]
     """Those whose words speak of a need."""
+    dangers: frozenset[Category]
+    """Those whose words speak of health or danger."""
     signs: Mapping[str, tuple[tuple[Category, float], ...]]
     words: Mapping[str, tuple[Category, float]]
     """By the name under which the phrasebook finds them."""
@@ -284,6 +286,7 @@ def _weights(categories: CategoriesFile) -> Weights:
         deciding=categories.deciding,
         least=categories.least,
         needs=categories.needs,
+        dangers=categories.dangers,
         signs={name: tuple(weights) for name, weights in signs.items()},
         words=words,
     )
