@@ -131,6 +131,10 @@ class Phrasebook:
             self._beginnings.add_word(beginning, (beginning, Begun(searches)))
         self._beginnings.make_automaton()
 
+    def openings(self) -> list[re.Pattern[str]]:
+        """Every pattern that is tried behind a beginning."""
+        return [begun.opening for _, begun in self._beginnings.values() if begun.opening is not None]
+
     def read(self, text: str) -> Reading:
         """What the phrases find in the text, in the order of the text."""
         folded = fold(text)
