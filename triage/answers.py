@@ -107,10 +107,12 @@ class NodeShown(BaseModel):
     ask: dict[Language, list[str]]
 
 
-class CategoryTreeShown(NodeShown):
+class CategoryTreeShown(BaseModel):
     """A category of the top level, with those below it."""
 
     id: Category
+    name: dict[Language, str]
+    ask: dict[Language, list[str]]
     below: list[NodeShown]
 
 

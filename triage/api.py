@@ -14,7 +14,15 @@ from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, R
 from shared.service import Here
 from shared.web import Body, Caller, IdempotencyKey, Page, responses
 from triage import handlers, policies
-from triage.answers import AssessmentShown, CategoryTreeShown, LoggedShown, PolicyApplied, PolicyShown, ReviewShown, StandardAnswerShown
+from triage.answers import (
+    AssessmentShown,
+    CategoryTreeShown,
+    LoggedShown,
+    PolicyApplied,
+    PolicyShown,
+    ReviewShown,
+    StandardAnswerShown,
+)
 from triage.model import Override
 from triage.policies import InForce, PolicyInvalid
 

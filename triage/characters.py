@@ -1,4 +1,4 @@
-"""Traditional and dialect characters and what they are written as in standard script, as far as the rules use them. Pure.
+"""Traditional and dialect characters, and the standard ones that the rules use in their place. Pure.
 
 The traditional ones are from the character table of OpenCC (Apache-2.0); one for one, so that a text keeps its length.
 """

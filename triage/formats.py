@@ -10,7 +10,7 @@ from shared.contracts.vocabulary import Category, Colour, Vulnerability
 from triage import lines
 from triage.colours import Grave, Soon, Table
 from triage.deterioration import Deterioration
-from triage.tree import TreeFile
+from triage.tree import TreeFile, Wording
 
 CUES = ("denied", "past", "now", "over", "supposed")
 NAMES = ("answers", "categories", "colours", "concepts", "cues", "needs", "policy", "signs", "tree", "words")
@@ -88,13 +88,6 @@ class _Measure(_Checked):
     words: str
     at_least: float | None = None
     at_most: float | None = None
-
-
-class Wording(_Checked):
-    """The phrases of a sign or a cue."""
-
-    zh: tuple[str, ...] = ()
-    en: tuple[str, ...] = ()
 
 
 class _Sign(Wording):

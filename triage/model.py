@@ -18,7 +18,7 @@ from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflic
 from triage.colours import Finding, Found, higher, soon_by, verdict
 from triage.deterioration import HANDLED, Deterioration, by_contact, next_due
 from triage.reading import Read, Text, read_all
-from triage.rules import Rules
+from triage.rules import OTHER, Rules
 from triage.tree import BELOW
 
 MOST_REASONS = 12
@@ -84,7 +84,8 @@ def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
     by_deadline = soon_by(deadline, (read.deadline_text or newest).filed_at, rules.zone)
     findings = rules.findings(found, by_deadline)
     category, category_reasons = _category(findings, found, read, rules)
-    colour, unsure = verdict(findings, found, rules.unknown, words_of(category, category_reasons, rules), read.set_aside)
+    words = rules.weights.speaks_of(category) if category_reasons else OTHER
+    colour, unsure = verdict(findings, found, rules.unknown, words, read.set_aside)
     colour_reasons = _colour_reasons(findings, read)
     if deadline and deadline < newest.received_at:
         colour = RAISED[colour]
@@ -107,15 +108,6 @@ def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
         reasons=tuple(reasons[:MOST_REASONS]),
         policy_version=rules.version,
     )
-
-
-def words_of(category: Category, reasons: list[Reason], rules: Rules) -> str:
-    """What the words speak of, where no rule reads more out of them: `danger`, `need` or `other`."""
-    if not reasons:
-        return "other"
-    if category in rules.weights.dangers:
-        return "danger"
-    return "need" if category in rules.weights.needs else "other"
 
 
 def review_due_at(colour: Colour, received_at: datetime, rules: Rules) -> datetime:

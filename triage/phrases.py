@@ -1,8 +1,9 @@
 """How the rules write a phrase, made ready to be looked for. Pure.
 
-A phrase is plain words with four marks: `(a|b|)` says one of these, `<drug>` one of the words of that name in
+A phrase is plain words with five marks: `(a|b|)` says one of these, `<drug>` one of the words of that name in
 words.yaml, `..` leaves a gap of a few characters (in English a few words), `#` is a number, which a measure may bound,
-`*` lets a Latin word end in any way (`swell*`). Apostrophes may be left out, as people do (cant breathe). What stands before the first gap or number is spelled out in all its ways, so that it is found by a look-up; the rest
+`*` lets a Latin word end in any way (`swell*`). Apostrophes may be left out, as people do (cant breathe). What stands
+before the first gap, number or open ending is spelled out in all its ways, so that it is found by a look-up; the rest
 is a pattern that is tried only there.
 """
 
@@ -80,7 +81,7 @@ class Search:
     """What follows the beginning; with a number in front, the whole."""
 
     def end(self, text: str, start: int, begun: int) -> int | None:
-        """Where it ends if it starts at `start` and its beginning ends at `begun`, where no word runs on if that is all."""
+        """Where it ends if it starts at `start` and its beginning, after which no word runs on, ends at `begun`."""
         if self.rest is None:
             return begun
         match = self.rest.match(text, begun)

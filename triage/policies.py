@@ -13,7 +13,15 @@ from shared.messaging.work import Work
 from shared.problems import Forbidden, InvalidInput, Problem
 from shared.web import Page, decode_cursor, encode_cursor
 from triage import policy_store, rules
-from triage.answers import CategoryTreeShown, LoggedShown, NodeShown, PolicyApplied, PolicyShown, PolicyVersionShown, TextShown
+from triage.answers import (
+    CategoryTreeShown,
+    LoggedShown,
+    NodeShown,
+    PolicyApplied,
+    PolicyShown,
+    PolicyVersionShown,
+    TextShown,
+)
 from triage.formats import RulesInvalid, sources_in
 from triage.rules import POLICY, Rules
 

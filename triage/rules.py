@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from shared.contracts.vocabulary import Category, Colour, Vulnerability
 from triage import lines
 from triage.colours import ColourRule, Finding, Found, Grave, Soon, Table, findings
+from triage.concepts import PREFIX as CONCEPT
+from triage.concepts import Together
 from triage.deterioration import Deterioration
 from triage.formats import (
     CategoriesFile,
@@ -25,7 +27,6 @@ from triage.formats import (
     PolicyFile,
     RulesInvalid,
     SignsFile,
-    Wording,
     WordsFile,
     check_names,
     parsed,
@@ -35,14 +36,14 @@ from triage.formats import (
 from triage.phrases import Phrase, Ready
 from triage.signs import Hit, Phrasebook
 from triage.standard import PREFIX, AnswersFile, StandardAnswer
-from triage.concepts import PREFIX as CONCEPT
-from triage.concepts import Together
-from triage.tree import Branch, TreeFile, node_name
+from triage.tree import Branch, TreeFile, Wording, node_name
 
 FOLDER = Path(__file__).parent / "rules"
 POLICY = "triage-rules"
 """The name under which the rules' version is announced."""
 HASH_CHARACTERS = 8
+DANGER, NEED, OTHER = "danger", "need", "other"
+"""What the words speak of where no rule fits; policy.yaml gives each its colour."""
 LOUDEST = 3
 """Words that are named as the reason for a category."""
 
@@ -62,6 +63,12 @@ class Weights:
     signs: Mapping[str, tuple[tuple[Category, float], ...]]
     words: Mapping[str, tuple[Category, float]]
     """By the name under which the phrasebook finds them."""
+
+    def speaks_of(self, category: Category) -> str:
+        """What words of a category speak of, where no rule reads more out of them: DANGER, NEED or OTHER."""
+        if category in self.dangers:
+            return DANGER
+        return NEED if category in self.needs else OTHER
 
     def heaviest(
         self, found: Found, deciding: frozenset[str], words_of: Callable[[Hit], str], stated: Category | None

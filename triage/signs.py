@@ -13,8 +13,8 @@ from enum import StrEnum
 import ahocorasick
 
 from triage import numerals
-from triage.phrases import Ready, Search, fold, runs_on
 from triage.concepts import PREFIX, Span, Together
+from triage.phrases import Ready, Search, fold, runs_on
 
 DENIED_WORDS = 3
 NEAR = 8
@@ -92,7 +92,7 @@ WORSE = (Standing.STANDS, Standing.SUPPOSED, Standing.OVER, Standing.DENIED)
 
 
 class Begun:
-    """The phrases that begin alike: those that are whole with it, and the others, with what one of them goes on with."""
+    """The phrases that begin alike: those that are whole with it, and those that go on, with what one of them needs."""
 
     __slots__ = ("open", "opening", "whole")
 
@@ -119,13 +119,14 @@ class Phrasebook:
         table: dict[str, list[Search]] = {}
         self._numbered: dict[str, list[Search]] = {}
         """Those that begin with a number, by what stands behind it."""
-        for ready, firsts in (pair for phrase in phrases for pair in zip(phrase.searches, phrase.following, strict=True)):
-            for first in firsts:
-                self._numbered.setdefault(first, []).append(ready)
-            for beginning in ready.beginnings:
-                table.setdefault(beginning, []).append(ready)
-        self._kinds = {search.name: Kind.of(search.name) for searches in table.values() for search in searches}
-        self._kinds |= {search.name: Kind.of(search.name) for searches in self._numbered.values() for search in searches}
+        self._kinds: dict[str, Kind] = {}
+        for phrase in phrases:
+            for search, firsts in zip(phrase.searches, phrase.following, strict=True):
+                self._kinds[search.name] = Kind.of(search.name)
+                for first in firsts:
+                    self._numbered.setdefault(first, []).append(search)
+                for beginning in search.beginnings:
+                    table.setdefault(beginning, []).append(search)
         self._beginnings = ahocorasick.Automaton()
         for beginning, searches in table.items():
             self._beginnings.add_word(beginning, (beginning, Begun(searches)))
@@ -230,8 +231,7 @@ def _without(hits: list[Hit], longer: Mapping[str, list[Hit]]) -> list[Hit]:
     return [
         hit
         for hit in hits
-        if hit.name not in longer
-        or not any(hit.end <= other.end for other in _before(longer[hit.name], hit.start + 1))
+        if hit.name not in longer or not any(hit.end <= other.end for other in _before(longer[hit.name], hit.start + 1))
     ]
 
 

@@ -30,7 +30,9 @@ class _Asked(_Strict):
     en: tuple[str, ...] = Field(min_length=1)
 
 
-class _Words(_Strict):
+class Wording(_Strict):
+    """Phrases, in both languages."""
+
     zh: tuple[str, ...] = ()
     en: tuple[str, ...] = ()
 
@@ -54,7 +56,7 @@ class Twig(Node):
     """A category below another: known by signs, and by words of its own."""
 
     signs: tuple[str, ...] = ()
-    words: _Words = _Words()
+    words: Wording = Wording()
 
 
 class Branch(Node):

@@ -34,8 +34,8 @@ from shared.contracts.vocabulary import (
     SupervisionCause,
     TextKind,
     TransferCause,
-    WithdrawalReason,
     Vulnerability,
+    WithdrawalReason,
 )
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -11,7 +11,16 @@ from intake.model import Details, Filing
 from shared.contracts import encode
 from shared.contracts.requests import RequestReceived
 from shared.contracts.texts import TextRecorded
-from shared.contracts.vocabulary import Category, Channel, FiledBy, Language, PlaceSource, Status, TextKind, Vulnerability
+from shared.contracts.vocabulary import (
+    Category,
+    Channel,
+    FiledBy,
+    Language,
+    PlaceSource,
+    Status,
+    TextKind,
+    Vulnerability,
+)
 from shared.identity import ANONYMOUS, Kind, Principal
 from shared.ids import new_id
 from shared.tokens import read_tracking_token

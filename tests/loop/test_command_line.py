@@ -145,7 +145,8 @@ async def test_another_policy_is_tried_on_what_was_said_and_changes_nothing(syst
     shutil.copytree(RULES, changed)
     policy = (changed / "policy.yaml").read_text("utf-8")
     assert "need: {now: yellow, days: yellow" in policy
-    (changed / "policy.yaml").write_text(policy.replace("need: {now: yellow, days: yellow", "need: {now: red, days: red"))
+    policy = policy.replace("need: {now: yellow, days: yellow", "need: {now: red, days: red")
+    (changed / "policy.yaml").write_text(policy, "utf-8")
     code, said = await heed(system, "triage", "replay", "--policy", str(changed))
     assert (code, f"{request_id}  colour yellow -> red" in said) == (0, True), said
     code, said = await heed(system, "apply", "triage", str(changed), "--dry-run")
