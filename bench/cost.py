@@ -17,6 +17,7 @@ import asyncpg
 import httpx2
 
 from bench.box import cpu_seconds, family_cpu_seconds, free_port, postmaster_of
+from bench.desk import Desk
 from bench.heed import NO_LIMIT, WHOLE, database_url, heed
 from bench.report import Row
 from bench.words import body
@@ -89,29 +90,15 @@ async def _some_at_once(work: Iterable[Awaitable[Any]]) -> list[Any]:
 async def live(system: Measured, count: int) -> None:
     """So many requests, each from its filing to its end."""
     tokens = json.loads((system.var / "credentials.json").read_text())["tokens"]
-
-    async def call(token: str, path: str, sent: dict[str, Any]) -> Any:
-        answer = await client.post(path, json=sent, headers={"authorization": f"Bearer {token}"})
-        answer.raise_for_status()
-        return answer.json()
-
-    async def handle(task: Any) -> None:
-        token = tokens[f"liaison:{task['organisation']}"]
-        accepted = await call(token, f"/v1/tasks/{task['id']}/accept", {"revision": task["revision"]})
-        sent = {"revision": accepted["revision"], "text": "已安排，明早九点派车接送。"}
-        await call(token, f"/v1/tasks/{task['id']}/answer", sent)
-
     async with httpx2.AsyncClient(base_url=system.base_url, trust_env=False, timeout=60) as client:
-        filed = await _some_at_once(call(tokens["operator"], "/v1/requests", json.loads(body(n))) for n in range(count))
-        leads = "from tasks where document->>'role' = 'lead' and status = 'assigned'"
-        await system.until("dispatch", f"select count(*) {leads}", count)
-        tasks = await system.fetch(
-            "dispatch", f"select id, organisation, (document->>'revision')::int as revision {leads}"
-        )
-        await _some_at_once(handle(task) for task in tasks)
+        desk = Desk(client, tokens)
+        filings = (desk.call(tokens["operator"], "/v1/requests", json.loads(body(n))) for n in range(count))
+        filed = await _some_at_once(filings)
+        await system.until("dispatch", "select count(*) from tasks where document->>'role' = 'lead'", count)
+        await _some_at_once(desk.handle(one["id"]) for one in filed)
         await system.until("followup", "select count(*) from cases where status = 'answered'", count)
         said = {"solved": True, "satisfaction": 5}
-        await _some_at_once(call(one["tracking_token"], f"/v1/requests/{one['id']}/rating", said) for one in filed)
+        await _some_at_once(desk.call(one["tracking_token"], f"/v1/requests/{one['id']}/rating", said) for one in filed)
         await system.until("gateway", "select count(*) from requests where status = 'closed'", count)
         await Clock().pause(3)  # the notices of the last
 

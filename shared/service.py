@@ -78,11 +78,13 @@ class Service:
         fire: Fire | None = None,
         background: Sequence[Callable[["Service"], Awaitable[None]]] = (),
         on_start: Callable[["Service"], Awaitable[None]] | None = None,
+        on_stop: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Opens nothing yet; raises SettingMissing where it could not start.
 
         `take` is given the facts of the types in `handles`, from `topics`; of those in `recalls` only own ones that a
-        restored database does not know of.
+        restored database does not know of. `background` is run again where it fails; what it needs for longer than one
+        failure is closed by `on_stop`.
         """
         self.name, self.settings = name, settings
         self.clock = clock or Clock(settings.dangerous_clock_rate, wrong_by=settings.dangerous_clock_offset_seconds)
@@ -93,7 +95,7 @@ class Service:
         self.arrivals = Arrivals()
         self._identity_public_key = required(settings.identity_public_key, "identity_public_key")
         self._migrations = migrations
-        self._background, self._on_start = background, on_start
+        self._background, self._on_start, self._on_stop = background, on_start, on_stop
         self.positions = Positions(self.database, self.instance, settings.lease_seconds)
         self.recovery = Recovery(name, self.database, self.bus, self.topics, settings.lease_seconds)
         self.consumer = self._make_consumer(take, handles, recalls) if take else None
@@ -236,6 +238,8 @@ class Service:
             for task in loops:
                 task.cancel()
             await asyncio.wait(loops, timeout=self.settings.stop_seconds)
+            if self._on_stop:
+                await self._on_stop()
             await self._hand_over()
             await self.bus.stop()
             await self.database.close()

@@ -44,10 +44,10 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
     async def send(service: Service) -> None:
         await service.recovery.learn()
-        try:
-            await sender.run()
-        finally:
-            await sender.aclose()
+        await sender.run()
+
+    async def hang_up() -> None:
+        await sender.aclose()
 
     async def prepare(service: Service) -> None:
         await service.command(handlers.forget)
@@ -65,6 +65,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         fire=handlers.fire,
         background=(send,),
         on_start=prepare,
+        on_stop=hang_up,
     )
     outgoing = Outgoing(
         parse_networks(settings.dangerous_callback_networks), timeout_seconds=settings.callback_timeout_seconds

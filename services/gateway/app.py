@@ -52,15 +52,15 @@ def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str
     hub = Hub()
 
     async def tell(service: Service) -> None:
-        """Wake those who wait for what a committed batch brought; at the end, hang up on the services."""
-        try:
-            while True:
-                await service.arrivals.wait(service.settings.poll_seconds)
-                hub.tell()
-        finally:
-            for upstream in others.values():
-                if isinstance(upstream, Proxy):
-                    await upstream.aclose()
+        """Wake those who wait for what a committed batch brought."""
+        while True:
+            await service.arrivals.wait(service.settings.poll_seconds)
+            hub.tell()
+
+    async def hang_up() -> None:
+        for upstream in others.values():
+            if isinstance(upstream, Proxy):
+                await upstream.aclose()
 
     async def find(request_id: UUID) -> View | None:
         return await service.query(store.find_view, request_id)
@@ -74,6 +74,7 @@ def build(settings: Settings, clock: Clock | None = None, upstreams: Mapping[str
         take=Views(hub).take,
         handles=HANDLES,
         background=[tell],
+        on_stop=hang_up,
     )
     limits = Limits(settings)
     callers = Callers(service.database, signer, settings.tracking_bytes)

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.structs import ConsumerRecord
 
 from shared.bus import BusUnavailable, Delivered, Partition, number_of
+from shared.bus.kafka_connection import tell_of_closed_connections
 from shared.clock import Clock
 from shared.contracts import COMPACTED, Record, callbacks
 from shared.database import assert_outside_transaction
@@ -27,6 +28,8 @@ BATCH_BYTES = 512 * 1024
 FETCH_BYTES = 512 * 1024
 """Most that is fetched ahead of each partition."""
 FETCH_WAIT_MS = 250
+QUIET_SECONDS = 60.0
+"""A reader that was given nothing for so long connects anew: were the library stuck, nobody would ever hear of it."""
 REQUEST_MS = 10_000
 PUBLISH_SECONDS = 120.0
 """How long a publication is waited for. The library tries again by itself for as long as a broker is away; past this it
@@ -51,6 +54,7 @@ class KafkaBus:
 
     def __init__(self, servers: Sequence[str], partitions: int = 4, copies: int | None = None) -> None:
         """`partitions` and `copies` are what a topic gets when it is made; None for one a broker, at most three."""
+        tell_of_closed_connections()
         self._partitions, self._copies = partitions, copies
         self._common: dict[str, Any] = {"bootstrap_servers": list(servers), "request_timeout_ms": REQUEST_MS}
         self._known: dict[str, list[Partition]] = {}
@@ -216,6 +220,7 @@ class KafkaReader:
         self._common, self._group = common, group
         self._consumer: AIOKafkaConsumer | None = None
         self._at: dict[TopicPartition, int] = {}
+        self._heard_at = 0.0
         self._clock = Clock()
 
     async def read(
@@ -234,6 +239,7 @@ class KafkaReader:
                 found |= await consumer.getmany(other, timeout_ms=0, max_records=share)
         except AWAY as away:
             raise BusUnavailable("the bus does not answer") from away
+        await self._renew_if_quiet(is_quiet=not found)
         self._at |= {tp: messages[-1].offset + 1 for tp, messages in found.items() if messages}
         return [_delivered(message) for messages in found.values() for message in messages]
 
@@ -248,8 +254,17 @@ class KafkaReader:
                 max_partition_fetch_bytes=FETCH_BYTES,
             )
             await _started(consumer)
-            self._consumer = consumer
+            self._consumer, self._heard_at = consumer, asyncio.get_running_loop().time()
         return self._consumer
+
+    async def _renew_if_quiet(self, *, is_quiet: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        if not is_quiet:
+            self._heard_at = now
+        elif now - self._heard_at > QUIET_SECONDS:
+            self._at = {}
+            if consumer := self.let_go():
+                await _stop(consumer)
 
     def _point(self, consumer: AIOKafkaConsumer, wanted: Mapping[TopicPartition, int]) -> None:
         """Have it read from there; where it stands there already, what it has fetched ahead stays."""

@@ -11,9 +11,20 @@ from shared.bus import Bus, BusUnavailable, Delivered, Partition
 from shared.bus.kafka import KafkaBus
 from shared.bus.postgres import PostgresBus
 from shared.contracts import Record
-from tests.contract.bus_cases import CASES, TOPIC, read_all, record
+from tests.contract.bus_cases import (
+    CASES,
+    TOPIC,
+    a_position_is_found_by_time,
+    one_slow_partition_does_not_starve_the_others,
+    read_all,
+    record,
+)
 from tests.support.eventually import eventually
+from tests.support.kafka import mock_servers
 from tests.support.postgres import PostgresServer
+
+BEYOND_THE_MOCK = {a_position_is_found_by_time, one_slow_partition_does_not_starve_the_others}
+"""It keeps no times of records, and does not hand out what it has in fair shares."""
 
 
 class Loses(PostgresBus):
@@ -81,6 +92,14 @@ def bus(request: pytest.FixtureRequest) -> Bus:
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.__name__)
 async def test_bus(case: Callable[[Bus], Awaitable[None]], bus: Bus) -> None:
     await case(bus)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c not in BEYOND_THE_MOCK], ids=lambda c: c.__name__)
+async def test_the_bus_on_kafka_without_java(case: Callable[[Bus], Awaitable[None]]) -> None:
+    with mock_servers() as servers:
+        bus = TopicsOfItsOwn(servers)
+        await case(bus)
+        await bus.stop()
 
 
 @pytest.mark.parametrize("broken", [Loses, Repeats, Reorders, Scatters], ids=lambda kind: kind.__name__)

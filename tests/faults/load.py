@@ -12,10 +12,11 @@ from typing import Any
 import httpx2
 
 from shared.clock import Clock
+from tests.support.desk import work_on
 from tests.support.eventually import eventually
 
 FILERS = 2
-PAUSE_SECONDS = 0.3
+PAUSE_SECONDS = 0.6
 TURN_SECONDS = 0.05
 PATIENCE_SECONDS = 10
 HEARD_SECONDS = 90
@@ -126,7 +127,7 @@ class Load:
         return request_id
 
     async def _work_until(self, stop: asyncio.Event) -> None:
-        """Every liaison in turn accepts what is assigned and answers; where nobody hears him, at his next turn."""
+        """Every liaison in turn does what is to be done next; where nobody hears him, at his next turn."""
         async with AsyncExitStack() as stack:
             names = [who for who in self._tokens if who.startswith("liaison:")]
             clients = [await stack.enter_async_context(self.client(who)) for who in names]
@@ -140,11 +141,7 @@ class Load:
     async def _work(self, client: httpx2.AsyncClient) -> None:
         answer = await client.get("/v1/tasks", params={"mine": True})
         for task in answer.json()["items"] if answer.is_success else ():
-            body: dict[str, Any] = {"revision": task["revision"]}
-            accepted = await client.post(f"/v1/tasks/{task['id']}/accept", json=body)
-            if accepted.is_success and task["role"] == "lead":
-                body = {"revision": accepted.json()["revision"], "text": "已安排。"}
-                await client.post(f"/v1/tasks/{task['id']}/answer", json=body)
+            await work_on(client, task)
 
 
 async def _status(client: httpx2.AsyncClient, request_id: str) -> str:

@@ -14,13 +14,14 @@ from shared.clock import Clock, wall_now
 from shared.contracts.life import Life
 from shared.contracts.vocabulary import Status
 from tests.support.account import Books, lives
+from tests.support.desk import work_on
 from tests.support.eventually import eventually
 from tests.support.system import System
 
 ROUNDS = int(os.environ.get("HEED_FAULT_ROUNDS", "3"))
 FILERS = 4
 LONGEST_SECONDS = 3.0
-ORGANISATIONS = ("central-hospital", "food-supply", "pharmacy-supply", "utilities")
+ORGANISATIONS = ("central-hospital", "transport-team", "food-supply", "pharmacy-supply", "utilities")
 TEXTS = (
     "透析病人，明天要去医院，没有车。",
     "家里没有菜了，老人行动不便。",
@@ -70,11 +71,7 @@ class Crowd:
             while True:
                 tasks = (await client.get("/v1/tasks", params={"mine": True})).json()["items"]
                 for task in tasks:
-                    body: dict[str, Any] = {"revision": task["revision"]}
-                    verb = "accept" if task["status"] == "assigned" else "answer"
-                    if verb == "answer":
-                        body["text"] = "已安排。"
-                    await client.post(f"/v1/tasks/{task['id']}/{verb}", json=body)
+                    await work_on(client, task)
                 await self._clock.pause(0.05)
 
     async def busy_until_killed(self, seconds: float) -> None:
@@ -96,12 +93,9 @@ class Crowd:
 
 async def check(system: System, crowd: Crowd) -> None:
     """Every receipt is there once, each history complete and in order, all services and the figures agree."""
-    books = await Books.open(system.var)
-    try:
+    async with Books.open(system.var) as books:
         await eventually(books.disagreements, lambda found: found == [], SETTLED_SECONDS)
         events = await books.log()
-    finally:
-        await books.close()
     known = lives(events)
     assert set(crowd.receipts.values()) <= set(known)
     assert len(set(crowd.receipts.values())) == len(crowd.receipts)

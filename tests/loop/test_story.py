@@ -146,8 +146,5 @@ async def test_all_services_agree_with_the_log_whatever_races(system: System) ->
             )
 
         await asyncio.gather(*(race(n) for n in range(12)))
-    books = await Books.open(system.var)
-    try:
+    async with Books.open(system.var) as books:
         await eventually(books.disagreements, lambda found: found == [], 30)
-    finally:
-        await books.close()

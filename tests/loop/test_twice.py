@@ -52,8 +52,7 @@ async def test_the_whole_log_again_changes_nothing(tmp_path: Path) -> None:
             hook = {"url": partner.url, "event_types": []}
             assert (await operator.post("/v1/webhooks", json=hook)).status_code == 201
         await live(system)
-        books = await Books.open(system.var)
-        try:
+        async with Books.open(system.var) as books:
             await eventually(books.unsettled, lambda found: found == [], SETTLED_SECONDS)
             before = {name: await books.everything(name, *MOVES) for name in standalone.NAMES}
             called = len(partner.calls)
@@ -63,5 +62,3 @@ async def test_the_whole_log_again_changes_nothing(tmp_path: Path) -> None:
                 assert await books.everything(name, *MOVES) == before[name], name
             assert (await books.fetch("bus", "select count(*) from log"))[0][0] == 2 * again
             assert len(partner.calls) == called > 0
-        finally:
-            await books.close()

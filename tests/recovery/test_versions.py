@@ -52,7 +52,8 @@ def stored(path: Path) -> Record:
 
 def about(record: Record, request_id: str, sequence: int) -> Record:
     """The same fact, about a request that is known here."""
-    headers = {**record.headers, "ce_subject": request_id, "ce_sequence": str(sequence), "ce_source": "/heed/older"}
+    ids = {"ce_id": str(new_id()), "ce_subject": request_id, "ce_sequence": str(sequence)}
+    headers = {**record.headers, **ids, "ce_source": "/heed/older"}
     return replace(record, key=request_id, headers=headers)
 
 

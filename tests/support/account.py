@@ -1,7 +1,8 @@
 """An account of the log: every request's life folded from its beginning, to be compared with what the services say."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +94,14 @@ class Books:
         """There where the log is Kafka's."""
 
     @classmethod
-    async def open(cls, var: Path) -> "Books":
-        """Beside the running system; `close` leaves it running."""
-        return cls(var, await EmbeddedPostgres.start(var / "postgres"))
-
-    async def close(self) -> None:
-        """Let go of the server."""
-        await self._server.stop()
+    @asynccontextmanager
+    async def open(cls, var: Path) -> AsyncIterator["Books"]:
+        """Beside the running system, which runs on afterwards."""
+        server = await EmbeddedPostgres.start(var / "postgres")
+        try:
+            yield cls(var, server)
+        finally:
+            await server.stop()
 
     @property
     def admin_url(self) -> str:

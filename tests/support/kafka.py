@@ -1,12 +1,16 @@
-"""A Kafka for a test session: the one that HEED_TEST_KAFKA names (host:port,host:port), or one of our own."""
+"""A Kafka for a test session: the one that HEED_TEST_KAFKA names (host:port,host:port), or one of our own.
+
+Where neither can be had, what speaks Kafka's protocol is still tried against the mock cluster inside librdkafka.
+"""
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from services.cluster.kafka import NoKafka, brokers_in, fetch_jars
 
@@ -31,3 +35,14 @@ async def kafka_servers(brokers: int = 1) -> AsyncIterator[list[str]]:
                 yield running.servers
         except NoKafka as missing:
             pytest.skip(f"no Kafka: {missing}")
+
+
+@contextmanager
+def mock_servers(brokers: int = 3) -> Iterator[list[str]]:
+    """The addresses of a mock cluster in this process: no Java, no disk; it makes a topic when it is first asked about.
+
+    It keeps to the protocol in producing and fetching. It knows no admin commands, times of records or retention.
+    """
+    cluster = Producer({"bootstrap.servers": "mock:1", "test.mock.num.brokers": brokers, "log_level": 3})
+    yield [f"{broker.host}:{broker.port}" for broker in cluster.list_topics(timeout=10).brokers.values()]
+    del cluster
