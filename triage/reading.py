@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -58,7 +58,6 @@ class Read:
 def read_all(texts: Sequence[Text], rules: Rules) -> Read:
     """What the rules find in the texts, the deadline included."""
     read = Read(texts)
-    danger = {name for rule in rules.colour_rules if rule.emergency for name in rule.needs}
     sentences = 0
     for number, text in enumerate(texts):
         reading = rules.phrasebook.read(text.text)
@@ -68,9 +67,9 @@ def read_all(texts: Sequence[Text], rules: Rules) -> Read:
             last = max(last, hit.sentence)
             is_over = hit.end <= over_until and hit.name in rules.urgent
             if hit.standing is Standing.STANDS and not is_over:
-                placed = replace(hit, sentence=hit.sentence + sentences, text=number) if number else hit
+                placed = hit._replace(sentence=hit.sentence + sentences, text=number) if number else hit
                 read.found.setdefault(hit.name, []).append(placed)
-            elif hit.name in danger and hit.standing is not Standing.DENIED:
+            elif hit.name in rules.emergencies and hit.standing is not Standing.DENIED:
                 read.set_aside = True
         for word in text.vulnerability:
             ticked = Hit(rules.form[word], 0, 0, sentences, text=number)

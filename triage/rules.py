@@ -131,6 +131,11 @@ class Rules:
         members = {member for name in names for member in self.groups.get(name, ())}
         return frozenset((names | members) - {"plea"})
 
+    @cached_property
+    def emergencies(self) -> frozenset[str]:
+        """Signs of a danger of which the resident is told at once whom to ring."""
+        return frozenset(name for rule in self.colour_rules if rule.emergency for name in rule.needs)
+
     def complete(self, found: dict[str, list[Hit]]) -> Found:
         """What was found, with the groups and combinations that follow from it."""
         for group, members in self.groups.items():

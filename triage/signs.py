@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import ahocorasick
 
@@ -56,8 +57,7 @@ class Standing(StrEnum):
     SUPPOSED = "supposed"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A phrase found at `start` (`end` exclusive), in which sentence, and how it stands."""
 
     name: str
@@ -176,12 +176,17 @@ class Phrasebook:
     def _tried(self, text: str) -> Iterator[tuple[int, int, Sequence[Search]]]:
         """Where phrases may stand, since how they begin is there: where they start and the beginning ends."""
         seen: dict[str, int] = {}
+        is_long = len(text) > MOST_TRIES
         for last, (beginning, begun) in self._beginnings.iter(text) if self._beginnings else ():
-            start, times = last + 1 - len(beginning), seen.get(beginning, 0)
-            if times >= MOST_TRIES or (start and _goes_on(text[start - 1], beginning[0])):
-                continue
-            seen[beginning] = times + 1
             stop = last + 1
+            start = stop - len(beginning)
+            if start and _goes_on(text[start - 1], beginning[0]):
+                continue
+            if is_long:
+                times = seen.get(beginning, 0)
+                if times >= MOST_TRIES:
+                    continue
+                seen[beginning] = times + 1
             if begun.whole and not runs_on(text, stop):
                 yield start, stop, begun.whole
             if begun.opening is not None and begun.opening.match(text, stop):
