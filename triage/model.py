@@ -93,9 +93,8 @@ def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
     if node := rules.tree[category].closest(category, found):
         category_reasons.insert(0, read.reason(BELOW, *node))
     needs, need_reasons = _needs(category, found, read, rules)
-    reasons = [*colour_reasons, *_deadline_reasons(read), *category_reasons, *need_reasons]
-    if unsure:
-        reasons.insert(0, Reason(rule=unsure, gives="unsure"))
+    doubts = [Reason(rule=unsure, gives="unsure")] if unsure else []
+    reasons = [*doubts, *colour_reasons, *_deadline_reasons(read), *category_reasons, *need_reasons]
     return Assessment(
         category=category,
         colour=colour,

@@ -6,9 +6,11 @@ short and what one name may find is bounded, so the work grows with the length o
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple
 
 import ahocorasick
@@ -149,7 +151,7 @@ class Phrasebook:
         """Where each phrase stands: start, end and name."""
         counts: dict[str, int] = {}
         spans: set[tuple[int, int, str]] = set()
-        for start, begun, searches in self._tried(text):
+        for start, begun, searches in chain(self._tried(text), self._after_numbers(text)):
             for search in searches:
                 name, rest = search.name, search.rest
                 times = counts.get(name, 0)
@@ -191,10 +193,14 @@ class Phrasebook:
                 yield start, stop, begun.whole
             if begun.opening is not None and begun.opening.match(text, stop):
                 yield start, stop, begun.open
+
+    def _after_numbers(self, text: str) -> Iterator[tuple[int, int, Sequence[Search]]]:
+        """Where phrases may stand that begin with a number."""
+        seen: Counter[str] = Counter()
         for number in _NUMBER.finditer(text):
             following = _next(text, number.end())
-            if following in self._numbered and seen.get(f"#{following}", 0) < MOST_TRIES:
-                seen[f"#{following}"] = seen.get(f"#{following}", 0) + 1
+            if following in self._numbered and seen[following] < MOST_TRIES:
+                seen[following] += 1
                 yield number.start(), number.start(), self._numbered[following]
 
     def _judged(self, text: str, kinds: Mapping[Kind, list[Hit]]) -> list[Hit]:
