@@ -64,6 +64,7 @@ class Database:
             pool_size=connections,
             max_overflow=connections,
             pool_timeout=10,
+            hide_parameters=True,  # whatever prints an error prints no values
             connect_args={"server_settings": SESSION, "timeout": 10},
         )
 

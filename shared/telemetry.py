@@ -2,6 +2,9 @@
 
 import logging
 import sys
+import traceback
+from pathlib import Path
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -19,7 +22,23 @@ PARTITIONS_HELD = Gauge("heed_partitions_held", "Partitions that this replica re
 OLDEST_TIMER_AT = Gauge(
     "heed_oldest_timer_timestamp_seconds", "When the earliest timer is due, as Unix time; 0 without one.", ["service"]
 )
+FRAMES = 4
 HTTP_SECONDS = Histogram("heed_http_seconds", "Time to answer a call.", ["service", "method", "status"])
+
+
+class WithoutValues(logging.Formatter):
+    """What other libraries say of an error: its kinds and whence it came; never its words, which may quote a row."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 the library's name
+        """Each error in the chain, by its kind and the last places of its way."""
+        lines = []
+        error: BaseException | None = ei[1]
+        while error is not None:
+            places = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+            way = " < ".join(f"{Path(place.filename).name}:{place.lineno}" for place in reversed(places))
+            lines.append(f"  {type(error).__name__} at {way}")
+            error = error.__cause__ or error.__context__
+        return "\n".join(lines)
 
 
 def configure_logs(level: str) -> None:
@@ -34,5 +53,7 @@ def configure_logs(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(WithoutValues("%(levelname)s %(name)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it says the same ten times a second; the bus speaks

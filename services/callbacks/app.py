@@ -32,15 +32,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         settings.callback_disable_after_seconds,
         settings.callback_disable_span_seconds,
     )
-    handlers = Handlers(
-        Parts(
-            limits=limits,
-            words=yaml.safe_load((HERE / "notices.yaml").read_text("utf-8")),
-            zone=ZoneInfo(settings.time_zone),
-            retention=timedelta(days=settings.callback_retention_days),
-            has_provider=settings.notice_provider_url is not None,
-        )
-    )
+    handlers = Handlers(_parts(settings, limits))
 
     async def send(service: Service) -> None:
         await service.recovery.learn()
@@ -75,6 +67,16 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app = service.app(api.router)
     app.state.tools = api.Tools(outgoing, keyring, sender)
     return app
+
+
+def _parts(settings: Settings, limits: Limits) -> Parts:
+    return Parts(
+        limits=limits,
+        words=yaml.safe_load((HERE / "notices.yaml").read_text("utf-8")),
+        zone=ZoneInfo(settings.time_zone),
+        retention=timedelta(days=settings.callback_retention_days),
+        has_provider=settings.notice_provider_url is not None,
+    )
 
 
 def _phones(settings: Settings) -> GatewayPhones:

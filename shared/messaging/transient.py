@@ -4,8 +4,10 @@ import sqlalchemy.exc
 
 from shared.bus import BusUnavailable
 
-RETRY_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "25P03"})
-"""serialization failure, deadlock, lock not available, shutdown (three kinds), too many connections, idle timeout."""
+RETRY_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "25P03"})
+"""serialization failure, deadlock, lock not available, shutdown (three kinds), idle timeout."""
+RETRY_CLASSES = frozenset({"08", "53", "58"})
+"""The connection, resources (a full disk, memory, too many connections), the system under the server."""
 
 
 def is_transient(error: BaseException) -> bool:
@@ -13,5 +15,6 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, BusUnavailable | ConnectionError | TimeoutError | sqlalchemy.exc.TimeoutError):
         return True
     if isinstance(error, sqlalchemy.exc.DBAPIError):
-        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in RETRY_SQLSTATES
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return error.connection_invalidated or state in RETRY_SQLSTATES or state[:2] in RETRY_CLASSES
     return isinstance(error, OSError | sqlalchemy.exc.InterfaceError)
