@@ -99,7 +99,8 @@ def _is_left(lead: str, before: str, after: str) -> bool:
     if after.startswith(("前", "没", "未", "以来")) or re.search(r"规定|休息|睡|接手|约定", before[-12:]):
         return False
     if re.match(r"还有|不到|不足|再过", lead):
-        return bool(_TO_COME.search(after[:10]) or re.match(r"的(?:量|药|$)", after) or re.search(r"药|米|粮|奶|水|氧|电|菜|量", before[-12:] + lead))
+        runs_out = re.search(r"药|米|粮|奶|水|氧|电|菜|量", before[-12:] + lead) or re.match(r"的(?:量|药|$)", after)
+        return bool(runs_out or _TO_COME.search(after[:10]))
     return True
 
 
