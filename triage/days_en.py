@@ -55,10 +55,18 @@ _ASKS = re.compile(
     r"|i want to know|is it true)\b"
 )
 _NEED = re.compile(r"\b(?:need|needs|must|have to|has to|appointment|surgery|dialysis|run out|runs out|help)\b")
-PROMISED = ("in", "within", "lasts", "last for", "enough", "will last", "to last", "can last", "could last", "should last")
+PROMISED = (
+    "in",
+    "within",
+    "lasts",
+    "last for",
+    "enough",
+    *(f"{word} last" for word in ("will", "to", "can", "could", "should")),
+)
 _SPAN = re.compile(
     r"\b(?:(?P<lead>in(?: the next)?|within(?: the next)?|only|(?:will|to|can|could|should) last"
-    r"|lasts?|last for|enough .{0,20}?for|left for|for|another|just|about|maybe|have|has)\s)?(?:only |about |just |another |less than )*"
+    r"|lasts?|last for|enough .{0,20}?for|left for|for|another|just|about|maybe|have|has)\s)?"
+    r"(?:only |about |just |another |less than )*"
     rf"(?P<count>{PATTERN_EN})[ -](?P<more>more )?(?P<unit>days?|hours?|hrs?|weeks?)"
     r"(?P<tail>'? (?:left|remaining|supply|worth|to live|until"
     r"|of (?:[\w'-]+ ){0,2}(?:insulin|medicine|medication|food|water|oxygen|pills|tablets|formula|milk|supplies"
