@@ -104,7 +104,7 @@ class Consumer:
     async def _alone(self, connection: Transaction, record: Record) -> Work:
         """Handle one record in a savepoint; park it where it fails, or where its subject has a queue."""
         subject = parking.subject_of(record)
-        if await parking.subjects_parked(connection, [subject]):
+        if await parking.is_queue_open(connection, subject):
             return await self._park(connection, record, "behind", behind=True)
         work = self._new_work(connection)
         try:

@@ -7,10 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from shared.contracts import NotAnEvent, Record
+from shared.contracts import Record
 from shared.contracts.operations import EventDropped, EventParked, EventRetried
 from shared.database import Transaction
 from shared.ids import new_id
@@ -23,7 +22,9 @@ PARKED_AMONG = (
     .where(parked.c.subject == sa.any_(sa.bindparam("subjects", type_=ARRAY(sa.Text))))
     .distinct()
 )
-UNREADABLE = (NotAnEvent, ValidationError, ValueError)
+LOCK_QUEUE = sa.text("select pg_advisory_xact_lock(hashtext('heed parked'), hashtext(:subject))")
+ABOUT_PARKING = frozenset({EventParked.TYPE, EventRetried.TYPE, EventDropped.TYPE})
+"""Whoever reads these sets them aside without a word: each would ask for the next, for ever."""
 
 
 class StillFails(Problem):
@@ -46,15 +47,24 @@ async def subjects_parked(connection: Transaction, subjects: Sequence[str]) -> f
     return frozenset(rows.scalars())
 
 
+async def is_queue_open(connection: Transaction, subject: str) -> bool:
+    """Whether the subject has a queue, which stays as it is until this transaction ends: nobody takes it out
+    meanwhile and leaves behind what is about to join it."""
+    if not await subjects_parked(connection, [subject]):
+        return False
+    await connection.execute(LOCK_QUEUE, {"subject": subject})
+    return bool(await subjects_parked(connection, [subject]))
+
+
 async def park(work: Work, record: Record, error: str, *, behind: bool) -> None:
     """Set the record aside, and say so on heed.operations."""
-    event_id = _id_of(record)
+    event_id, kind = _id_of(record), record.headers.get("ce_type", "unknown")
     await work.connection.execute(
         sa.insert(parked).values(
             event_id=event_id,
             topic=record.topic,
             key=record.key,
-            type=record.headers.get("ce_type", "unknown"),
+            type=kind,
             subject=subject_of(record),
             headers=dict(record.headers),
             payload=record.value,
@@ -63,16 +73,9 @@ async def park(work: Work, record: Record, error: str, *, behind: bool) -> None:
             parked_at=work.now,
         )
     )
-    work.state(
-        EventParked(
-            service=work.source,
-            event_id=event_id,
-            event_type=record.headers.get("ce_type", "unknown"),
-            error=error,
-            behind=behind,
-        ),
-        subject_of(record),
-    )
+    if kind not in ABOUT_PARKING:
+        said = EventParked(service=work.source, event_id=event_id, event_type=kind, error=error, behind=behind)
+        work.state(said, subject_of(record))
 
 
 def _id_of(record: Record) -> UUID:
@@ -108,17 +111,19 @@ async def take_out(work: Work, event_id: UUID, *, drop: bool) -> list[Record]:
     subject = (await work.connection.execute(sa.select(parked.c.subject).where(parked.c.event_id == event_id))).scalar()
     if subject is None:
         raise NotFound("No event with this id is parked here.")
+    await work.connection.execute(LOCK_QUEUE, {"subject": subject})
     rows = (
-        await work.connection.execute(
-            sa.select(parked).where(parked.c.subject == subject).order_by(parked.c.position).with_for_update()
-        )
+        await work.connection.execute(sa.select(parked).where(parked.c.subject == subject).order_by(parked.c.position))
     ).all()
+    if event_id not in {row.event_id for row in rows}:
+        raise NotFound("Somebody else has just taken this event out.")
     await work.connection.execute(sa.delete(parked).where(parked.c.subject == subject))
     records = []
     for row in rows:
         dropped = drop and row.event_id == event_id
         said = EventDropped if dropped else EventRetried
-        work.state(said(service=work.source, event_id=row.event_id), subject)
+        if row.type not in ABOUT_PARKING:
+            work.state(said(service=work.source, event_id=row.event_id), subject)
         if not dropped:
             records.append(Record(topic=row.topic, key=row.key, headers=row.headers, value=row.payload))
     return records

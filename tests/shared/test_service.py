@@ -72,6 +72,13 @@ async def test_a_type_that_nobody_here_knows_leaves_no_gap(harness: Harness) -> 
     assert not await harness.parked()
 
 
+WAITING: sa.Select[int] = (
+    sa.select(sa.column("pid", sa.Integer))
+    .select_from(sa.table("pg_locks"))
+    .where(sa.text("locktype = 'advisory' and not granted"))
+)
+
+
 async def test_one_bad_event_is_parked_with_those_behind_it_and_all_others_flow(harness: Harness) -> None:
     build, bad, good = Builder(), new_id(), new_id()
     noting.FAILS_ON.add(str(bad))
@@ -102,6 +109,35 @@ async def test_retry_mends_the_queue_in_its_order(harness: Harness) -> None:
     assert await words(harness, bad) == ["heed.request.withdrawn", "heed.request.merged"]
     assert await harness.parked() == []
     assert len(await harness.stated(EventRetried)) == 2
+
+
+async def test_what_is_said_about_parking_is_parked_without_a_word(harness: Harness) -> None:
+    """Else a service that reads heed.operations would park what it says of what it parks, for ever."""
+    build, bad = Builder(), new_id()
+    noting.FAILS_ON.add(str(bad))
+    await harness.take(build.event(WITHDRAWN, bad))
+    [said] = await harness.stated(EventParked)
+    for source in ("noting", "gateway"):
+        await harness.take(build.event(said.fact, bad, source=source))
+    assert [row["type"] for row in await harness.parked()] == [WITHDRAWN.TYPE, EventParked.TYPE, EventParked.TYPE]
+    assert len(await harness.stated(EventParked)) == 1
+
+
+async def test_what_joins_a_queue_while_it_is_taken_out_is_not_left_behind(harness: Harness) -> None:
+    build, bad, service = Builder(), new_id(), harness.service
+    noting.FAILS_ON.add(str(bad))
+    await harness.take(build.event(WITHDRAWN, bad))
+    noting.FAILS_ON.clear()
+    [parked] = await harness.parked()
+    async with service.database.transaction() as connection:
+        work = Work(connection, harness.clock.now(), service.name)
+        await service.retry_parked(work, parked["event_id"], drop=False)
+        joining = asyncio.create_task(harness.take(build.event(RequestMerged(into=new_id()), bad)))
+        await eventually(lambda: harness.rows(WAITING))
+        await work.flush()
+    await joining
+    assert await harness.parked() == []
+    assert await words(harness, bad) == [WITHDRAWN.TYPE, RequestMerged.TYPE]
 
 
 async def test_a_retry_that_fails_leaves_everything_parked(harness: Harness) -> None:
