@@ -23,7 +23,7 @@ from intake.model import (
     NotYoursToDate,
 )
 from intake.places import UnknownArea
-from shared.contracts.vocabulary import Category, Channel, RejectionReason, WithdrawalReason
+from shared.contracts.vocabulary import Category, Channel, RejectionReason, Vulnerability, WithdrawalReason
 from shared.messaging.grouped import Grouped
 from shared.problems import Forbidden, IdempotencyKeyReused, InvalidInput, NotFound, NotInThisState
 from shared.service import Here
@@ -102,6 +102,9 @@ class FilingBody(Body):
     contact: Contact
     place: Where = Where()
     persons: Annotated[StrictInt, Field(ge=1, le=100_000)] | None = None
+    vulnerability: Annotated[list[Vulnerability], Field(max_length=len(Vulnerability))] = Field(
+        [], description="What holds of those who need help; it raises how urgent a danger is."
+    )
     on_behalf_of: Name | None = Field(None, description="Who needs the help, where that is somebody else.")
     filed_at: Moment | None = Field(None, description="When it was said, for staff who bring it in later.")
 
@@ -113,6 +116,7 @@ class FilingBody(Body):
             category=self.category,
             area=self.place.area,
             persons=self.persons,
+            vulnerability=tuple(dict.fromkeys(self.vulnerability)),
             filed_at=self.filed_at,
             details=Details(
                 name=self.contact.name,

@@ -187,6 +187,7 @@ def _state_filing(tools: Tools, work: Work, admitted: Admitted) -> None:
         channel=admitted.channel,
         stated_category=prepared.filing.category,
         persons=prepared.filing.persons,
+        vulnerability=prepared.filing.vulnerability,
     )
     work.state(text, prepared.request_id, prepared.text_id)
 
@@ -210,6 +211,7 @@ def _received(custody: Custody, admitted: Admitted, now: datetime) -> requests.R
         building_hash=custody.hash("building", f"{place.area or ''}|{building}") if building else None,
         stated_category=filing.category,
         persons=filing.persons,
+        vulnerability=filing.vulnerability,
         text_id=prepared.text_id,
         text_hash=custody.text_hash(prepared.text_id, prepared.words),
         filed_at=admitted.filed_at,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from shared.contracts import Event, Fact, requests
 from shared.contracts.life import Known, applies
-from shared.contracts.vocabulary import Category, Channel, FiledBy
+from shared.contracts.vocabulary import Category, Channel, FiledBy, Vulnerability
 from shared.identity import DESK, HANDLERS, OVERSIGHT, STAFF, Kind, Principal, may_read
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState
 
@@ -106,6 +106,7 @@ class Filing:
     channel: Channel | None = None
     category: Category | None = None
     persons: int | None = None
+    vulnerability: tuple[Vulnerability, ...] = ()
     filed_at: datetime | None = None
 
 

@@ -19,6 +19,7 @@ from triage.answers import LoggedShown
 from triage.formats import RulesInvalid, sources_in
 from triage.model import Assessment, assess, replayed
 from triage.reading import Text
+from triage.tree import below
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -47,20 +48,24 @@ def load_rules(folder: Path | None) -> rules.Rules:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @policy_option
 def explain(text: str, filed_at: datetime | None, category: str | None, as_json: bool, policy: Path | None) -> None:
-    """What triage makes of TEXT, with each rule that fired and its words."""
+    """What triage makes of TEXT, with each rule that fired and its words, and what to ask next."""
     loaded = load_rules(policy)
     said = filed_at.replace(tzinfo=loaded.zone) if filed_at else Clock().now()
     stated = Category(category) if category else None
     given = assess(text, Language.of(text), said, said, stated, loaded)
     reasons = list(evaluation.spoken_reasons(given, text))
+    ask = loaded.tree[given.category].questions(below(given.reasons), Language.of(text))
     if as_json:
-        document = to_jsonable_python(given) | {"reasons": reasons}
+        document = to_jsonable_python(given) | {"reasons": reasons, "ask": ask}
         click.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
     click.echo(_in_short(given, loaded))
     for reason in reasons:
         place = "" if reason["start"] is None else f"  [{reason['start']}:{reason['end']}] {reason['words']}"
         click.echo(f"  {reason['gives']}  {reason['rule']}{place}")
+    click.echo("ask")
+    for question in ask:
+        click.echo(f"  {question}")
 
 
 def _in_short(given: Assessment, loaded: rules.Rules) -> str:

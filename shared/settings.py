@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     resident_calls_per_minute: int = Field(120, ge=1, description="Calls per minute with one tracking token.")
     named_calls_per_minute: int = Field(12_000, ge=1, description="Calls per minute of one staff member or partner.")
     streams_per_caller: int = Field(20, ge=1, description="Live streams that one caller may keep open at a time.")
-    body_limit_bytes: int = Field(262_144, ge=1024, description="Largest request body that the gateway takes.")
+    body_limit_bytes: int = Field(524_288, ge=1024, description="Largest request body that the gateway takes.")
     upstream_seconds: float = Field(30.0, gt=0, description="How long the gateway waits for a service's answer.")
 
     # secrets

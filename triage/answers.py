@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from shared.contracts.requests import Reason
-from shared.contracts.vocabulary import Category, Colour, Decider, Language
+from shared.contracts.vocabulary import Category, Colour, Decider, Language, Vulnerability
 
 
 class ReasonShown(Reason):
@@ -20,6 +20,8 @@ class AssessmentShown(BaseModel):
 
     revision: int
     category: Category
+    subcategory: str | None
+    """What it is about more closely, `dialysis`, as in the category's tree; null where nothing says."""
     colour: Colour
     deadline: datetime | None
     needs: list[str]
@@ -83,6 +85,7 @@ class TextShown(BaseModel):
     filed_at: datetime
     received_at: datetime
     stated_category: Category | None
+    vulnerability: list[Vulnerability] = []
 
 
 class LoggedShown(BaseModel):
@@ -94,6 +97,23 @@ class LoggedShown(BaseModel):
     colour: Colour
     deadline: datetime | None
     policy_version: str
+
+
+class NodeShown(BaseModel):
+    """A category below another, and what to ask when a request is about it."""
+
+    id: str
+    name: dict[Language, str]
+    ask: dict[Language, list[str]]
+
+
+class CategoryTreeShown(BaseModel):
+    """A category of the top level, with those below it."""
+
+    id: Category
+    name: dict[Language, str]
+    ask: dict[Language, list[str]]
+    below: list[NodeShown]
 
 
 class StandardAnswerShown(BaseModel):

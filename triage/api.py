@@ -14,7 +14,15 @@ from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, R
 from shared.service import Here
 from shared.web import Body, Caller, IdempotencyKey, Page, responses
 from triage import handlers, policies
-from triage.answers import AssessmentShown, LoggedShown, PolicyApplied, PolicyShown, ReviewShown, StandardAnswerShown
+from triage.answers import (
+    AssessmentShown,
+    CategoryTreeShown,
+    LoggedShown,
+    PolicyApplied,
+    PolicyShown,
+    ReviewShown,
+    StandardAnswerShown,
+)
 from triage.model import Override
 from triage.policies import InForce, PolicyInvalid
 
@@ -121,6 +129,15 @@ async def list_standard_answers(
     now = service.clock.now()
     found = await service.query(handlers.propose_answers, caller, in_force, request_id, now)
     return Page(items=found, next_cursor=None)
+
+
+# The tree
+
+
+@router.get("/categories/{category}", responses=responses(InvalidInput))
+async def read_category(category: Category, service: Here, in_force: RulesInForce) -> CategoryTreeShown:
+    """One category with those below it, and what to ask for each: for the hotline and the app."""
+    return await service.query(policies.read_category, in_force, category)
 
 
 # The policy

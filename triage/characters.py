@@ -1,7 +1,11 @@
-"""Traditional characters and what they are written as in simplified script, as far as the rules use them. Pure.
+"""Traditional and dialect characters, and the standard ones that the rules use in their place. Pure.
 
-From the character table of OpenCC (Apache-2.0); one for one, so that a text keeps its length.
+The traditional ones are from the character table of OpenCC (Apache-2.0); one for one, so that a text keeps its length.
 """
+
+DIALECT = "唔冇咗佢嘅哋喺啲睇瞓俺爹呒嗰畀攞揾咁"
+STANDARD = "不没了他的们在些看睡我爸没那给拿找这"
+"""Words of one character from Cantonese, Wu and the north that have one in the standard language."""
 
 TRADITIONAL = (
     "丟並乾亂亞佈佔併來侷係俬倆倉個們側偽備傢傳傷傾僅僞價儀儘償優儲兇兒內兩冊凈凍別刪剋剛剝創剷劃劇劑勁動"

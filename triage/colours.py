@@ -25,9 +25,11 @@ QUIET = (
     "chronic_nuisance",
     "letter",
     "loss_of_goods",
-    "animal",
+    "animal_only",
 )
 """Signs of a text that calls for an answer, not for help."""
+DANGER = "of_danger"
+"""Somebody, and words of health or danger, that no rule put together."""
 DAYS_AHEAD = 3
 """A basic need within so many days is yellow."""
 
@@ -64,6 +66,9 @@ class ColourRule:
     one_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     same_sentence: bool = False
+    several: tuple[str, ...] = ()
+    at_least: int = 0
+    """So many of `several` must be there too: weak signs that add up."""
     raised_by: tuple[str, ...] = ()
     """Signs of a vulnerable person: one of them makes the matter one step graver."""
     follows_deadline: bool = True
@@ -119,10 +124,14 @@ def _fit(rule: ColourRule, found: Found) -> tuple[Hit, ...] | None:
         return None
     if rule.one_of and not any(name in found for name in rule.one_of):
         return None
+    weak = [name for name in rule.several if name in found]
+    if len(weak) < rule.at_least:
+        return None
     if rule.same_sentence:
         return _within_one_sentence(rule, found)
     chosen = [found[name][0] for name in rule.needs]
     chosen += [found[name][0] for name in rule.one_of if name in found][:1]
+    chosen += [found[name][0] for name in weak]
     return tuple(chosen)
 
 
@@ -144,18 +153,21 @@ def higher(one: Colour, other: Colour) -> Colour:
 
 
 def verdict(
-    findings: Sequence[Finding], found: Found, unknown: Mapping[str, Colour], *, of_need: bool, set_aside: bool
+    findings: Sequence[Finding], found: Found, unknown: Mapping[str, Colour], words: str, set_aside: bool
 ) -> tuple[Colour, str]:
     """The colour, and why it is unsure (empty where it is not).
 
-    `set_aside`: a danger was named, but as over or feared. `unknown` is the colour where no rule fits, by whether
-    somebody calls for help, or the words are at least those of a need (`of_need`).
+    `set_aside`: a danger was named, but as over or feared. `unknown` is the colour where no rule fits: by `words`, what
+    the words speak of (`danger`, `need`, `other`), and whether somebody calls for help.
     """
     if not findings:
-        quiet = any(name in found for name in QUIET)
-        if quiet:
+        if any(name in found for name in QUIET):
             return unknown["quiet"], "nothing-recognised" if set_aside else ""
-        return unknown["plea" if "plea" in found else "need" if of_need else "other"], "nothing-recognised"
+        if DANGER in found and "mild" not in found:
+            words = "danger"
+        elif words == "danger" and "mild" in found:
+            words = "need"
+        return unknown["plea" if words == "other" and "plea" in found else words], "nothing-recognised"
     colour = findings[0].colour
     if not any(each.rule.sure for each in findings if each.colour is colour):
         return colour, "doubtful-rule"

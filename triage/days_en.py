@@ -45,8 +45,8 @@ _DAY = re.compile(
     r"|\b(?P<end>end of the (?:week|month)|weekend)|\b(?P<holiday>christmas)\b"
 )
 _CUE = re.compile(
-    r"\b(?:by|before|until|till|due|on|at|must|need|needs|needed|have to|has to|next|appointment|scheduled|surgery"
-    r"|operation|runs? out|expires?|gone|leave|leaves|no later than|will|is|out of)\b"
+    r"\b(?:by|before|until|till|due|on|at|must|need|needs|needed|have to|has to|next|appointment|scheduled|booked"
+    r"|planned|surgery|operation|runs? out|expires?|gone|leave|leaves|no later than|will|is|out of)\b"
 )
 _BY = re.compile(r"\b(?:by|before|until|due|must|need|needs|runs? out|no later than)\b")
 _PAST = re.compile(r"\b(?:since|last|ago|was|were|had|started|began|went|yesterday|arrived|came|happened|received)\b")
@@ -55,12 +55,22 @@ _ASKS = re.compile(
     r"|i want to know|is it true)\b"
 )
 _NEED = re.compile(r"\b(?:need|needs|must|have to|has to|appointment|surgery|dialysis|run out|runs out|help)\b")
+PROMISED = (
+    "in",
+    "within",
+    "lasts",
+    "last for",
+    "enough",
+    *(f"{word} last" for word in ("will", "to", "can", "could", "should")),
+)
 _SPAN = re.compile(
-    r"\b(?:(?P<lead>in(?: the next)?|within(?: the next)?|only|lasts?|last for|enough .{0,20}?for|left for|for"
-    r"|another|just|about|maybe|have|has)\s)?(?:only |about |just |another |less than )*"
+    r"\b(?:(?P<lead>in(?: the next)?|within(?: the next)?|only|(?:will|to|can|could|should) last"
+    r"|lasts?|last for|enough .{0,20}?for|left for|for|another|just|about|maybe|have|has)\s)?"
+    r"(?:only |about |just |another |less than )*"
     rf"(?P<count>{PATTERN_EN})[ -](?P<more>more )?(?P<unit>days?|hours?|hrs?|weeks?)"
     r"(?P<tail>'? (?:left|remaining|supply|worth|to live|until"
-    r"|of (?:\w+ ){0,2}(?:insulin|medicine|medication|food|water|oxygen|pills|tablets|formula|milk|supplies|left)))?"
+    r"|of (?:[\w'-]+ ){0,2}(?:insulin|medicine|medication|food|water|oxygen|pills|tablets|formula|milk|supplies"
+    r"|left)))?"
 )
 
 
@@ -157,7 +167,7 @@ def spans(text: str, said: datetime) -> Iterator[Deadline]:
         after = text[match.end() : match.end() + 8].strip()
         if after.startswith(("ago", "old", "now")) or re.search(r"(?:past|last|first|every) $", text[: match.start()]):
             continue
-        promised = lead.startswith(("in", "within", "lasts", "last for", "enough"))
+        promised = lead.startswith(PROMISED)
         if not (promised or tail or more):
             continue
         at = ahead(int(number(match["count"]) or 0), match["unit"], said)

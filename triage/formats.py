@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from shared.contracts.vocabulary import Category, Colour
+from shared.contracts.vocabulary import Category, Colour, Vulnerability
 from triage import lines
 from triage.colours import Grave, Soon, Table
 from triage.deterioration import Deterioration
+from triage.tree import TreeFile, Wording
 
 CUES = ("denied", "past", "now", "over", "supposed")
-NAMES = ("answers", "categories", "colours", "cues", "needs", "policy", "signs", "words")
+NAMES = ("answers", "categories", "colours", "concepts", "cues", "needs", "policy", "signs", "tree", "words")
 """The files of a policy, each with .yaml behind it."""
 T = TypeVar("T", bound=BaseModel)
 
@@ -36,6 +37,7 @@ Minutes = Annotated[int, Field(gt=0, le=10_080)]
 
 
 class _Unknown(_Checked):
+    danger: Colour
     plea: Colour
     need: Colour
     other: Colour
@@ -88,13 +90,6 @@ class _Measure(_Checked):
     at_most: float | None = None
 
 
-class Wording(_Checked):
-    """The phrases of a sign or a cue."""
-
-    zh: tuple[str, ...] = ()
-    en: tuple[str, ...] = ()
-
-
 class _Sign(Wording):
     measures: tuple[_Measure, ...] = ()
     except_: tuple[str, ...] = Field(default=(), alias="except")
@@ -115,11 +110,30 @@ class WordsFile(_Checked):
     en: dict[str, tuple[str, ...]]
 
 
+class _Concept(Wording):
+    except_: tuple[str, ...] = Field(default=(), alias="except")
+
+
+class _Together(_Checked):
+    gives: str
+    of: tuple[str, ...] = Field(min_length=1, max_length=3)
+    within: int = Field(12, ge=0, le=40)
+
+
+class ConceptsFile(_Checked):
+    """concepts.yaml: words that say something together."""
+
+    concepts: dict[str, _Concept]
+    together: tuple[_Together, ...]
+
+
 class SignsFile(_Checked):
     """signs.yaml."""
 
     signs: dict[str, _Sign]
     groups: dict[str, tuple[str, ...]]
+    form: dict[Vulnerability, str]
+    """The sign that each word of the form stands for."""
     derived: dict[str, Derived] = {}
 
 
@@ -131,6 +145,8 @@ class _ColourRule(_Checked):
     one_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     same_sentence: bool = False
+    several: tuple[str, ...] = ()
+    at_least: int = Field(0, ge=0, le=10)
     raised_by: tuple[str, ...] = ()
     follows_deadline: bool = True
     sure: bool = True
@@ -141,6 +157,8 @@ class _ColourRule(_Checked):
 class ColoursFile(_Checked):
     """colours.yaml."""
 
+    no_danger_in: tuple[str, ...] = ()
+    """Signs that take every danger to life out of a text."""
     rules: tuple[_ColourRule, ...]
 
 
@@ -157,6 +175,7 @@ class CategoriesFile(_Checked):
     deciding: float = Field(ge=1)
     least: float
     needs: frozenset[Category]
+    dangers: frozenset[Category]
     categories: dict[Category, _About]
 
 
@@ -224,9 +243,15 @@ def _places(name: str, above: tuple[str, ...], wrong: ValidationError, sources: 
 
 
 def check_names(
-    signs: SignsFile, colours: ColoursFile, categories: CategoriesFile, needs: NeedsFile, sources: Mapping[str, str]
+    signs: SignsFile,
+    concepts: ConceptsFile,
+    colours: ColoursFile,
+    categories: CategoriesFile,
+    needs: NeedsFile,
+    tree: TreeFile,
+    sources: Mapping[str, str],
 ) -> None:
-    """Every sign that is spoken of must be defined; every rule has an id of its own."""
+    """Every sign and concept that is spoken of must be defined; every rule has an id of its own."""
     known = set(signs.signs) | set(signs.groups) | set(signs.derived)
     wrong = [
         f"{file}.yaml:{lines.line_of(sources[file], place)}: {'.'.join(map(str, place))} speaks of {name!r}, "
@@ -234,14 +259,29 @@ def check_names(
         for file, place, name in _spoken_of(signs, colours, categories, needs)
         if name not in known
     ]
+    wrong += [
+        f"concepts.yaml:{lines.line_of(sources['concepts'], ('together', n))}: speaks of {name!r}, which is not defined"
+        for n, each in enumerate(concepts.together)
+        for name in (each.gives, *each.of)
+        if name not in (known if name == each.gives else concepts.concepts)
+    ]
+    wrong += [
+        f"tree.yaml:{lines.line_of(sources['tree'], ('categories', category.value, 'below', name))}: "
+        f"speaks of {sign!r}, which signs.yaml does not define"
+        for category, branch in tree.categories.items()
+        for name, node in branch.below.items()
+        for sign in node.signs
+        if sign not in known
+    ]
+    wrong += [f"signs.yaml:1: form lacks {word}" for word in sorted(set(Vulnerability) - set(signs.form))]
     ids = [rule.id for rule in colours.rules]
     wrong += [
         f"colours.yaml:{lines.line_of(sources['colours'], ('rules', n))}: has the rule {name!r} twice"
         for n, name in enumerate(ids)
         if name in ids[:n]
     ]
-    missing = sorted(each.value for each in set(Category) - set(categories.categories))
-    wrong += [f"categories.yaml:1: {category} is missing" for category in missing]
+    for file, has in (("categories", set(categories.categories)), ("tree", set(tree.categories))):
+        wrong += [f"{file}.yaml:1: {category} is missing" for category in sorted(set(Category) - has)]
     if wrong:
         raise RulesInvalid("\n".join(wrong))
 
@@ -252,10 +292,12 @@ def _spoken_of(
     """Each sign that is named: the file, the place in it, and the name."""
     for group, members in signs.groups.items():
         yield from (("signs", ("groups", group), member) for member in members)
+    yield from (("signs", ("form", word.value), sign) for word, sign in signs.form.items())
     for name, derived in signs.derived.items():
         yield from (("signs", ("derived", name), each) for each in (*derived.needs, *derived.unless))
+    yield from (("colours", ("no_danger_in",), each) for each in colours.no_danger_in)
     for n, rule in enumerate(colours.rules):
-        used = (*rule.needs, *rule.one_of, *rule.unless, *rule.raised_by)
+        used = (*rule.needs, *rule.one_of, *rule.unless, *rule.several, *rule.raised_by)
         yield from (("colours", ("rules", n), each) for each in used)
     for category, about in categories.categories.items():
         yield from (("categories", ("categories", category.value, "signs"), each) for each in about.signs)

@@ -26,6 +26,7 @@ from triage.recall import recall
 from triage.rules import Rules
 from triage.standard import proposed
 from triage.store import Decision
+from triage.tree import below
 
 REVIEW_OVERDUE = "review_overdue"
 WORSENS = "worsens"
@@ -113,6 +114,7 @@ def _shown(kept: Decision, texts: dict[UUID, str]) -> AssessmentShown:
     return AssessmentShown(
         revision=kept.revision,
         category=a.category,
+        subcategory=below(a.reasons),
         colour=a.colour,
         deadline=a.deadline,
         needs=list(a.needs),
@@ -216,6 +218,7 @@ def on_text_recorded(batch: Batch, event: Event[Fact]) -> None:
         filed_at=fact.filed_at,
         received_at=fact.received_at,
         stated_category=fact.stated_category,
+        vulnerability=fact.vulnerability,
     )
     said = batch.said.setdefault(fact.request_id, [])
     said.append(text)

@@ -18,7 +18,8 @@ from shared.problems import Forbidden, NotFound, NotInThisState, RevisionConflic
 from triage.colours import Finding, Found, higher, soon_by, verdict
 from triage.deterioration import HANDLED, Deterioration, by_contact, next_due
 from triage.reading import Read, Text, read_all
-from triage.rules import Rules
+from triage.rules import OTHER, Rules
+from triage.tree import BELOW
 
 MOST_REASONS = 12
 TRANSPORT = "transport"
@@ -83,16 +84,17 @@ def assess_all(texts: Sequence[Text], rules: Rules) -> Assessment:
     by_deadline = soon_by(deadline, (read.deadline_text or newest).filed_at, rules.zone)
     findings = rules.findings(found, by_deadline)
     category, category_reasons = _category(findings, found, read, rules)
-    of_need = category in rules.weights.needs and bool(category_reasons)
-    colour, unsure = verdict(findings, found, rules.unknown, of_need=of_need, set_aside=read.set_aside)
+    words = rules.weights.speaks_of(category) if category_reasons else OTHER
+    colour, unsure = verdict(findings, found, rules.unknown, words, read.set_aside)
     colour_reasons = _colour_reasons(findings, read)
     if deadline and deadline < newest.received_at:
         colour = RAISED[colour]
         colour_reasons = [Reason(rule="deadline-missed", gives=colour.value), *colour_reasons]
+    if node := rules.tree[category].closest(category, found):
+        category_reasons.insert(0, read.reason(BELOW, *node))
     needs, need_reasons = _needs(category, found, read, rules)
-    reasons = [*colour_reasons, *_deadline_reasons(read), *category_reasons, *need_reasons]
-    if unsure:
-        reasons.insert(0, Reason(rule=unsure, gives="unsure"))
+    doubts = [Reason(rule=unsure, gives="unsure")] if unsure else []
+    reasons = [*doubts, *colour_reasons, *_deadline_reasons(read), *category_reasons, *need_reasons]
     return Assessment(
         category=category,
         colour=colour,

@@ -1,8 +1,9 @@
 """How the rules write a phrase, made ready to be looked for. Pure.
 
-A phrase is plain words with four marks: `(a|b|)` says one of these, `<drug>` one of the words of that name in
-words.yaml, `..` leaves a gap of a few characters (in English a few words), `#` is a number, which a measure may bound.
-What stands before the first gap or number is spelled out in all its ways, so that it is found by a look-up; the rest
+A phrase is plain words with five marks: `(a|b|)` says one of these, `<drug>` one of the words of that name in
+words.yaml, `..` leaves a gap of a few characters (in English a few words), `#` is a number, which a measure may bound,
+`*` lets a Latin word end in any way (`swell*`). Apostrophes may be left out, as people do (cant breathe). What stands
+before the first gap, number or open ending is spelled out in all its ways, so that it is found by a look-up; the rest
 is a pattern that is tried only there.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from triage import numerals
-from triage.characters import SIMPLIFIED, TRADITIONAL
+from triage.characters import DIALECT, SIMPLIFIED, STANDARD, TRADITIONAL
 
 GAP_CHARACTERS = 6
 GAP_WORDS = 5
@@ -33,12 +34,14 @@ _FLAT = str.maketrans(
         "“": '"',
         "”": '"',
         **dict(zip(TRADITIONAL, SIMPLIFIED, strict=True)),
+        **dict(zip(DIALECT, STANDARD, strict=True)),
     }
 )
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _NAME = re.compile(r"<([a-z_]+)>")
-_PARTS = re.compile(r" ?\.\. ?|#|[^.#(]+?(?= ?\.\.|[.#(]|$)|\.")
+_PARTS = re.compile(r" ?\.\. ?|#|\*|[^.#(*]+?(?= ?\.\.|[.#(*]|$)|\.")
 _GAP_LATIN = rf"(?:[ ,]{{1,3}}[\w'-]{{1,24}}+){{0,{GAP_WORDS}}}?[ ,]{{0,3}}"
+_ENDING = r"[a-z]{0,12}"
 _GAP = rf"[^。!?;\n]{{0,{GAP_CHARACTERS}}}?"
 
 
@@ -78,14 +81,14 @@ class Search:
     """What follows the beginning; with a number in front, the whole."""
 
     def end(self, text: str, start: int, begun: int) -> int | None:
-        """Where it ends if it starts at `start` and its beginning ends at `begun`."""
-        end = begun
-        if self.rest is not None:
-            match = self.rest.match(text, begun)
-            if match is None or not self._within(match):
-                return None
-            end = match.end()
-        return None if end == start or _runs_on(text, end) else end
+        """Where it ends if it starts at `start` and its beginning, after which no word runs on, ends at `begun`."""
+        if self.rest is None:
+            return begun
+        match = self.rest.match(text, begun)
+        if match is None or not self._within(match):
+            return None
+        end = match.end()
+        return None if end == start or runs_on(text, end) else end
 
     def _within(self, match: re.Match[str]) -> bool:
         least, most = self.phrase.at_least, self.phrase.at_most
@@ -95,7 +98,7 @@ class Search:
         return value is not None and (least is None or value >= least) and (most is None or value <= most)
 
 
-def _runs_on(text: str, end: int) -> bool:
+def runs_on(text: str, end: int) -> bool:
     """Whether a Latin word goes on over `end`: `cat` is not found in `category`."""
     before, after = text[end - 1], text[end : end + 1]
     return before.isascii() and after.isascii() and before.isalnum() and after.isalnum()
@@ -161,10 +164,16 @@ def _closing(words: str, at: int) -> int:
 
 
 def searches(phrase: Phrase) -> Iterator[Search]:
-    """The phrase made ready; raises ValueError where it cannot be looked for."""
+    """The phrase made ready, with its apostrophes and without; raises ValueError where it cannot be looked for."""
     words = fold(named(phrase.words, phrase.lists))
+    yield from _ways(words, phrase)
+    if "'" in words:
+        yield from _ways(words.replace("'", ""), phrase)
+
+
+def _ways(words: str, phrase: Phrase) -> Iterator[Search]:
     first = next(_parts(words), "")
-    if first.startswith("(") and "#" in first:
+    if first.startswith("(") and ("#" in first or "*" in first):
         for way in variants(first):
             yield _search(replace(phrase, words=way + words[len(first) :]))
     else:
@@ -208,17 +217,19 @@ def after_number(ready: Search) -> set[str]:
 
 
 def _spelled(part: str) -> list[str]:
-    """Each way in which a piece is written; none where it is, or holds, a gap or a number."""
-    return [] if ".." in part or "#" in part else variants(part)
+    """Each way in which a piece is written; none where it is, or holds, a gap, a number or an open ending."""
+    return [] if ".." in part or "#" in part or "*" in part else variants(part)
 
 
 def _pattern(parts: list[str], *, spoken: bool) -> re.Pattern[str]:
     gap = _GAP_LATIN if spoken else _GAP
     count = numerals.PATTERN_EN if spoken else numerals.PATTERN
     source = ""
-    for piece in re.split(r"( ?\.\. ?|[#(|)])", "".join(parts)):
+    for piece in re.split(r"( ?\.\. ?|[#(|)*])", "".join(parts)):
         if piece == "#":
             source += rf"(?P<n>{count})\s?" if "(?P<n>" not in source else count
+        elif piece == "*":
+            source += _ENDING
         elif piece in "(|)":
             source += piece.replace("(", "(?:")
         else:

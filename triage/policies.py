@@ -6,13 +6,22 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.contracts.directory import PolicyRecorded
+from shared.contracts.vocabulary import Category
 from shared.database import Transaction
 from shared.identity import Kind, Principal
 from shared.messaging.work import Work
 from shared.problems import Forbidden, InvalidInput, Problem
 from shared.web import Page, decode_cursor, encode_cursor
 from triage import policy_store, rules
-from triage.answers import LoggedShown, PolicyApplied, PolicyShown, PolicyVersionShown, TextShown
+from triage.answers import (
+    CategoryTreeShown,
+    LoggedShown,
+    NodeShown,
+    PolicyApplied,
+    PolicyShown,
+    PolicyVersionShown,
+    TextShown,
+)
 from triage.formats import RulesInvalid, sources_in
 from triage.rules import POLICY, Rules
 
@@ -105,6 +114,7 @@ async def list_log(connection: Transaction, caller: Principal, cursor: str | Non
                     filed_at=text.filed_at,
                     received_at=text.received_at,
                     stated_category=text.stated_category,
+                    vulnerability=list(text.vulnerability),
                 )
                 for text in each.texts
             ],
@@ -117,6 +127,13 @@ async def list_log(connection: Transaction, caller: Principal, cursor: str | Non
     ]
     more = encode_cursor(str(logged[limit - 1].request_id)) if len(logged) > limit else None
     return Page(items=items, next_cursor=more)
+
+
+async def read_category(connection: Transaction, in_force: InForce, category: Category) -> CategoryTreeShown:
+    """A category of the policy in force, with what lies below it."""
+    branch = (await in_force.rules(connection)).tree[category]
+    below = [NodeShown(id=name, name=node.named(), ask=node.asked()) for name, node in branch.below.items()]
+    return CategoryTreeShown(id=category, name=branch.named(), ask=branch.asked(), below=below)
 
 
 def _place(cursor: str | None) -> UUID | None:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from shared.contracts.requests import Reason
-from shared.contracts.vocabulary import Category, Language
+from shared.contracts.vocabulary import Category, Language, Vulnerability
 from triage.clauses import Deadline
 from triage.deadlines import find_deadline
 from triage.rules import Rules
@@ -28,6 +28,8 @@ class Text:
     filed_at: datetime
     received_at: datetime
     stated_category: Category | None = None
+    vulnerability: tuple[Vulnerability, ...] = ()
+    """What the form says of those who need help."""
     id: UUID | None = None
 
 
@@ -47,14 +49,15 @@ class Read:
         return self.texts[hit.text].text[hit.start : hit.end]
 
     def reason(self, rule: str, gives: str, hit: Hit) -> Reason:
-        """The reason that a rule found in these words."""
+        """The reason that a rule found in these words; without a place for what the form says."""
+        if hit.start == hit.end:
+            return Reason(rule=rule, gives=gives)
         return Reason(rule=rule, gives=gives, text_id=self.texts[hit.text].id, start=hit.start, end=hit.end)
 
 
 def read_all(texts: Sequence[Text], rules: Rules) -> Read:
     """What the rules find in the texts, the deadline included."""
     read = Read(texts)
-    danger = {name for rule in rules.colour_rules if rule.emergency for name in rule.needs}
     sentences = 0
     for number, text in enumerate(texts):
         reading = rules.phrasebook.read(text.text)
@@ -64,10 +67,13 @@ def read_all(texts: Sequence[Text], rules: Rules) -> Read:
             last = max(last, hit.sentence)
             is_over = hit.end <= over_until and hit.name in rules.urgent
             if hit.standing is Standing.STANDS and not is_over:
-                placed = replace(hit, sentence=hit.sentence + sentences, text=number) if number else hit
+                placed = hit._replace(sentence=hit.sentence + sentences, text=number) if number else hit
                 read.found.setdefault(hit.name, []).append(placed)
-            elif hit.name in danger and hit.standing is not Standing.DENIED:
+            elif hit.name in rules.emergencies and hit.standing is not Standing.DENIED:
                 read.set_aside = True
+        for word in text.vulnerability:
+            ticked = Hit(rules.form[word], 0, 0, sentences, text=number)
+            read.found.setdefault(ticked.name, []).append(ticked)
         sentences += last + 1
         deadline = None if over_until else find_deadline(reading.text, text.filed_at, rules.zone)
         if deadline and (read.deadline is None or deadline.at < read.deadline.at):

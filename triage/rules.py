@@ -6,25 +6,27 @@ cannot be looked for, stops the start.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from shared.contracts.vocabulary import Category, Colour
+from shared.contracts.vocabulary import Category, Colour, Vulnerability
 from triage import lines
-from triage.colours import ColourRule, Finding, Found, Soon, Table, findings
+from triage.colours import ColourRule, Finding, Found, Grave, Soon, Table, findings
+from triage.concepts import PREFIX as CONCEPT
+from triage.concepts import Together
 from triage.deterioration import Deterioration
 from triage.formats import (
     CategoriesFile,
     ColoursFile,
+    ConceptsFile,
     Derived,
     Need,
     NeedsFile,
     PolicyFile,
     RulesInvalid,
     SignsFile,
-    Wording,
     WordsFile,
     check_names,
     parsed,
@@ -34,11 +36,14 @@ from triage.formats import (
 from triage.phrases import Phrase, Ready
 from triage.signs import Hit, Phrasebook
 from triage.standard import PREFIX, AnswersFile, StandardAnswer
+from triage.tree import Branch, TreeFile, Wording, node_name
 
 FOLDER = Path(__file__).parent / "rules"
 POLICY = "triage-rules"
 """The name under which the rules' version is announced."""
 HASH_CHARACTERS = 8
+DANGER, NEED, OTHER = "danger", "need", "other"
+"""What the words speak of where no rule fits; policy.yaml gives each its colour."""
 LOUDEST = 3
 """Words that are named as the reason for a category."""
 
@@ -53,9 +58,17 @@ class Weights:
     least: float
     needs: frozenset[Category]
     """Those whose words speak of a need."""
+    dangers: frozenset[Category]
+    """Those whose words speak of health or danger."""
     signs: Mapping[str, tuple[tuple[Category, float], ...]]
     words: Mapping[str, tuple[Category, float]]
     """By the name under which the phrasebook finds them."""
+
+    def speaks_of(self, category: Category) -> str:
+        """What words of a category speak of, where no rule reads more out of them: DANGER, NEED or OTHER."""
+        if category in self.dangers:
+            return DANGER
+        return NEED if category in self.needs else OTHER
 
     def heaviest(
         self, found: Found, deciding: frozenset[str], words_of: Callable[[Hit], str], stated: Category | None
@@ -103,6 +116,9 @@ class Rules:
     needs: tuple[Need, ...]
     groups: Mapping[str, tuple[str, ...]] = field(repr=False)
     derived: Mapping[str, Derived] = field(repr=False)
+    form: Mapping[Vulnerability, str] = field(repr=False)
+    """The sign that each word of the form stands for."""
+    tree: Mapping[Category, Branch] = field(repr=False)
     review_minutes: Mapping[Colour, int]
     alarm_every_minutes: Mapping[Colour, int]
     deterioration: tuple[Deterioration, ...] = ()
@@ -114,6 +130,11 @@ class Rules:
         names = {name for rule in self.colour_rules for name in (*rule.needs, *rule.one_of)}
         members = {member for name in names for member in self.groups.get(name, ())}
         return frozenset((names | members) - {"plea"})
+
+    @cached_property
+    def emergencies(self) -> frozenset[str]:
+        """Signs of a danger of which the resident is told at once whom to ring."""
+        return frozenset(name for rule in self.colour_rules if rule.emergency for name in rule.needs)
 
     def complete(self, found: dict[str, list[Hit]]) -> Found:
         """What was found, with the groups and combinations that follow from it."""
@@ -151,35 +172,48 @@ def make(zone: ZoneInfo, sources: Mapping[str, str]) -> Rules:
     """The rules that these files hold, by name; raises RulesInvalid, which names file and line of each mistake."""
     policy = parsed(PolicyFile, "policy", sources)
     signs = parsed(SignsFile, "signs", sources)
+    concepts = parsed(ConceptsFile, "concepts", sources)
     cues = parsed_cues(sources)
     colours = parsed(ColoursFile, "colours", sources)
     categories = parsed(CategoriesFile, "categories", sources)
     needs = parsed(NeedsFile, "needs", sources)
     words = parsed(WordsFile, "words", sources)
+    tree = parsed(TreeFile, "tree", sources)
     answers = parsed(AnswersFile, "answers", sources).answers
-    check_names(signs, colours, categories, needs, sources)
+    check_names(signs, concepts, colours, categories, needs, tree, sources)
     phrases = [
         *_sign_phrases(signs, words),
+        *_concept_phrases(concepts, words),
         *_cue_phrases(cues, words),
         *_category_phrases(categories),
         *_asked(answers, words),
+        *_below(tree, words),
     ]
     return Rules(
         version=_version(policy.version, sources),
         zone=zone,
-        phrasebook=_phrasebook(phrases, signs, sources),
-        colour_rules=tuple(ColourRule(**rule.model_dump()) for rule in colours.rules),
+        phrasebook=_phrasebook(phrases, signs, concepts, sources),
+        colour_rules=tuple(_colour_rules(colours)),
         table=policy.colours.by_grave(),
         unknown=dict(policy.unknown),
         weights=_weights(categories),
         needs=needs.needs,
         groups=signs.groups,
         derived=signs.derived,
+        form=signs.form,
+        tree=tree.categories,
         review_minutes=policy.review_minutes.by_colour(),
         alarm_every_minutes=policy.alarm_every_minutes.by_colour(),
         deterioration=policy.deterioration,
         answers=answers,
     )
+
+
+def _colour_rules(colours: ColoursFile) -> Iterator[ColourRule]:
+    for each in colours.rules:
+        rule = ColourRule(**each.model_dump())
+        is_danger = rule.grave is Grave.LIFE
+        yield replace(rule, unless=(*rule.unless, *colours.no_danger_in)) if is_danger else rule
 
 
 def _version(declared: str, sources: Mapping[str, str]) -> str:
@@ -188,7 +222,9 @@ def _version(declared: str, sources: Mapping[str, str]) -> str:
     return f"{declared}+{hashlib.sha256(content.encode()).hexdigest()[:HASH_CHARACTERS]}"
 
 
-def _phrasebook(phrases: list[tuple[str, Phrase]], signs: SignsFile, sources: Mapping[str, str]) -> Phrasebook:
+def _phrasebook(
+    phrases: list[tuple[str, Phrase]], signs: SignsFile, concepts: ConceptsFile, sources: Mapping[str, str]
+) -> Phrasebook:
     wrong = []
     ready = []
     for file, phrase in phrases:
@@ -199,7 +235,8 @@ def _phrasebook(phrases: list[tuple[str, Phrase]], signs: SignsFile, sources: Ma
             wrong.append(f"{file}.yaml:{line}: a phrase cannot be looked for: {refused}")
     if wrong:
         raise RulesInvalid("\n".join(wrong))
-    return Phrasebook(ready, {name: frozenset(sign.despite) for name, sign in signs.signs.items()})
+    together = tuple(Together(**each.model_dump()) for each in concepts.together)
+    return Phrasebook(ready, {name: frozenset(sign.despite) for name, sign in signs.signs.items()}, together)
 
 
 def _sign_phrases(signs: SignsFile, words: WordsFile) -> Iterator[tuple[str, Phrase]]:
@@ -207,6 +244,12 @@ def _sign_phrases(signs: SignsFile, words: WordsFile) -> Iterator[tuple[str, Phr
         yield from _worded("signs", name, sign, words)
         yield from (("signs", Phrase(name, m.words, m.at_least, m.at_most)) for m in sign.measures)
         yield from (("signs", Phrase(f"!{name}", each, lists=words.zh)) for each in sign.except_)
+
+
+def _concept_phrases(concepts: ConceptsFile, words: WordsFile) -> Iterator[tuple[str, Phrase]]:
+    for name, concept in concepts.concepts.items():
+        yield from _worded("concepts", f"{CONCEPT}{name}", concept, words)
+        yield from (("concepts", Phrase(f"!{CONCEPT}{name}", each, lists=words.zh)) for each in concept.except_)
 
 
 def _cue_phrases(cues: Mapping[str, Wording], words: WordsFile) -> Iterator[tuple[str, Phrase]]:
@@ -223,6 +266,12 @@ def _asked(answers: Iterable[StandardAnswer], words: WordsFile) -> Iterator[tupl
     for each in answers:
         yield from (("answers", Phrase(f"{PREFIX}{each.id}", asked, lists=words.zh)) for asked in each.asks.zh)
         yield from (("answers", Phrase(f"{PREFIX}{each.id}", asked, lists=words.en)) for asked in each.asks.en)
+
+
+def _below(tree: TreeFile, words: WordsFile) -> Iterator[tuple[str, Phrase]]:
+    for category, branch in tree.categories.items():
+        for name, node in branch.below.items():
+            yield from _worded("tree", node_name(category, name), node.words, words)
 
 
 def _word_name(category: Category, weight: float) -> str:
@@ -249,6 +298,7 @@ def _weights(categories: CategoriesFile) -> Weights:
         deciding=categories.deciding,
         least=categories.least,
         needs=categories.needs,
+        dangers=categories.dangers,
         signs={name: tuple(weights) for name, weights in signs.items()},
         words=words,
     )

@@ -1,6 +1,6 @@
 """Finds the phrases of the rules in a text, and whether each holds: not denied, not over, not merely supposed. Pure.
 
-All phrases are looked for in one pass: the text is looked up, place by place, in a table of how they begin. A gap is
+All phrases are looked for in one pass: an automaton finds how each of them begins. A gap is
 short and what one name may find is bounded, so the work grows with the length of the text and with nothing else.
 """
 
@@ -10,23 +10,44 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
+from typing import NamedTuple
+
+import ahocorasick
 
 from triage import numerals
-from triage.phrases import Ready, Search, fold
+from triage.concepts import PREFIX, Span, Together
+from triage.phrases import Ready, Search, fold, runs_on
 
 DENIED_WORDS = 3
 NEAR = 8
 """How many cues, or exceptions, before and after a hit are looked at: a bound for texts made to be slow."""
 MOST_TRIES = 100
 """Of one beginning in a text, for the same reason."""
-NOT_SIGNS = ("cue.", "word.", "answer.")
-"""Names of what is no sign begin so: nothing denies it."""
 _SENTENCE = re.compile(r"[。!?;\n]+|(?<=\D)\.(?=\s|$)")
 _CLAUSE = re.compile(r"[。!?;\n,:()【】]+|(?<=\D)\.(?=\s|$)|(?<=[^\x00-\x7f])\s+(?=[^\x00-\x7f])")
 _NUMBER = re.compile(numerals.PATTERN)
 _TOPIC = re.compile(r"#[^#\s]{1,30}#")
 """A hashtag names what others talk of too: it says nothing of this person."""
 _LIST = re.compile(r"[^,、]{0,8}(?:、[^,、]{1,8}){0,8}(?:、|和|或|及)[^,、]{0,2}")
+
+
+class Kind(StrEnum):
+    """What a name stands for, by how it begins."""
+
+    SIGN = ""
+    CONCEPT = PREFIX
+    CUE = "cue."
+    EXCEPTION = "!"
+    OTHER = "other"
+    """A category's word, a question that a standard answer answers: nothing denies it."""
+
+    @classmethod
+    def of(cls, name: str) -> "Kind":
+        """The kind of a name."""
+        if name.startswith(("word.", "answer.", "below.")):
+            return cls.OTHER
+        return next((kind for kind in (cls.CONCEPT, cls.CUE, cls.EXCEPTION) if name.startswith(kind.value)), cls.SIGN)
 
 
 class Standing(StrEnum):
@@ -38,8 +59,7 @@ class Standing(StrEnum):
     SUPPOSED = "supposed"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A phrase found at `start` (`end` exclusive), in which sentence, and how it stands."""
 
     name: str
@@ -68,53 +88,114 @@ class Reading:
         return found
 
 
+NOTHING: frozenset[str] = frozenset()
+WORSE = (Standing.STANDS, Standing.SUPPOSED, Standing.OVER, Standing.DENIED)
+"""How a combination stands: as its part that stands worst."""
+
+
+class Begun:
+    """The phrases that begin alike: those that are whole with it, and those that go on, with what one of them needs."""
+
+    __slots__ = ("open", "opening", "whole")
+
+    def __init__(self, searches: Sequence[Search]) -> None:
+        self.whole = tuple({each.name: each for each in searches if each.rest is None}.values())
+        unlike = {(each.name, each.rest, each.phrase.at_least, each.phrase.at_most): each for each in searches}
+        self.open = tuple(each for each in unlike.values() if each.rest is not None)
+        rests = [each.rest.pattern.replace("(?P<n>", "(?:") for each in self.open if each.rest]
+        self.opening = re.compile("|".join(dict.fromkeys(rests))) if rests else None
+
+
 class Phrasebook:
     """All phrases of the rules, in a table by how they begin, and the cues that say how a phrase stands."""
 
-    def __init__(self, phrases: Iterable[Ready], despite: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self, phrases: Iterable[Ready], despite: Mapping[str, frozenset[str]], together: Sequence[Together] = ()
+    ) -> None:
         """`despite` names, for a sign that holds all the same, the cues that do not touch it."""
         self._despite = despite
-        self._table: dict[str, list[Search]] = {}
+        self._together: dict[str, list[Together]] = {}
+        """By the first of their concepts."""
+        for each in together:
+            self._together.setdefault(each.of[0], []).append(each)
+        table: dict[str, list[Search]] = {}
         self._numbered: dict[str, list[Search]] = {}
         """Those that begin with a number, by what stands behind it."""
-        for ready, firsts in (pair for each in phrases for pair in zip(each.searches, each.following, strict=True)):
-            for first in firsts:
-                self._numbered.setdefault(first, []).append(ready)
-            for beginning in ready.beginnings:
-                self._table.setdefault(beginning, []).append(ready)
-        self._lengths = _lengths(self._table)
+        self._kinds: dict[str, Kind] = {}
+        for phrase in phrases:
+            for search, firsts in zip(phrase.searches, phrase.following, strict=True):
+                self._kinds[search.name] = Kind.of(search.name)
+                for first in firsts:
+                    self._numbered.setdefault(first, []).append(search)
+                for beginning in search.beginnings:
+                    table.setdefault(beginning, []).append(search)
+        self._beginnings = ahocorasick.Automaton()
+        for beginning, searches in table.items():
+            self._beginnings.add_word(beginning, (beginning, Begun(searches)))
+        self._beginnings.make_automaton()
+
+    def openings(self) -> list[re.Pattern[str]]:
+        """Every pattern that is tried behind a beginning."""
+        return [begun.opening for _, begun in self._beginnings.values() if begun.opening is not None]
 
     def read(self, text: str) -> Reading:
         """What the phrases find in the text, in the order of the text."""
         folded = fold(text)
         sentences = [match.end() for match in _SENTENCE.finditer(folded)]
+        kinds: dict[Kind, list[Hit]] = {kind: [] for kind in Kind}
+        for start, end, name in sorted(self._found(folded)):
+            kinds[self._kinds[name]].append(Hit(name, start, end, bisect_right(sentences, start)))
+        return Reading(folded, tuple(self._judged(folded, kinds)))
+
+    def _found(self, text: str) -> set[tuple[int, int, str]]:
+        """Where each phrase stands: start, end and name."""
         counts: dict[str, int] = {}
-        spans = set()
-        for start, begun, searches in (*self._begun(folded), *self._after_numbers(folded)):
-            for ready in searches:
-                name = ready.name
-                if counts.get(name, 0) < ready.most and (end := ready.end(folded, start, begun)) is not None:
-                    counts[name] = counts.get(name, 0) + 1
-                    spans.add((start, end, name))
-        found = [Hit(name, start, end, bisect_right(sentences, start)) for start, end, name in sorted(spans)]
-        return Reading(folded, tuple(self._judged(folded, _without_exceptions(found))))
+        spans: set[tuple[int, int, str]] = set()
+        for start, begun, searches in chain(self._tried(text), self._after_numbers(text)):
+            for search in searches:
+                name, rest = search.name, search.rest
+                times = counts.get(name, 0)
+                if times < search.most:
+                    end = begun if rest is None else search.end(text, start, begun)
+                    if end is not None:
+                        counts[name] = times + 1
+                        spans.add((start, end, name))
+        return spans
 
-    def _begun(self, text: str) -> Iterator[tuple[int, int, list[Search]]]:
-        """Where phrases may stand whose beginning is there: where they start and the beginning ends."""
-        lengths, table, size, seen = self._lengths, self._table, len(text), dict[str, int]()
-        for start, character in enumerate(text):
-            by_second = lengths.get(character)
-            if by_second is None or (character.isascii() and start and _goes_on(text[start - 1], character)):
+    def _combined(self, text: str, concepts: list[Hit]) -> Iterator[tuple[str, tuple[Span, ...]]]:
+        """The signs that concepts give together, with their places, each place once."""
+        spans: dict[str, list[Span]] = {}
+        for hit in concepts:
+            spans.setdefault(hit.name.removeprefix(PREFIX), []).append((hit.start, hit.end))
+        seen = set()
+        for each in [together for name in spans for together in self._together.get(name, ())]:
+            for parts in each.found(text, spans):
+                key = (each.gives, parts[0])
+                if key not in seen:
+                    seen.add(key)
+                    yield each.gives, parts
+
+    def _tried(self, text: str) -> Iterator[tuple[int, int, Sequence[Search]]]:
+        """Where phrases may stand, since how they begin is there: where they start and the beginning ends."""
+        seen: dict[str, int] = {}
+        is_long = len(text) > MOST_TRIES
+        for last, (beginning, begun) in self._beginnings.iter(text) if self._beginnings else ():
+            stop = last + 1
+            start = stop - len(beginning)
+            if start and _goes_on(text[start - 1], beginning[0]):
                 continue
-            for length in by_second.get(text[start + 1 : start + 2]) or by_second[""]:
-                beginning = text[start : start + length]
-                searches = table.get(beginning)
-                if searches is None or start + length > size or seen.get(beginning, 0) >= MOST_TRIES:
+            if is_long:
+                times = seen.get(beginning, 0)
+                if times >= MOST_TRIES:
                     continue
-                seen[beginning] = seen.get(beginning, 0) + 1
-                yield start, start + length, searches
+                seen[beginning] = times + 1
+            if begun.whole and not runs_on(text, stop):
+                yield start, stop, begun.whole
+            if begun.opening is not None and begun.opening.match(text, stop):
+                yield start, stop, begun.open
 
-    def _after_numbers(self, text: str) -> Iterator[tuple[int, int, list[Search]]]:
+    def _after_numbers(self, text: str) -> Iterator[tuple[int, int, Sequence[Search]]]:
+        """Where phrases may stand that begin with a number."""
         seen: Counter[str] = Counter()
         for number in _NUMBER.finditer(text):
             following = _next(text, number.end())
@@ -122,39 +203,31 @@ class Phrasebook:
                 seen[following] += 1
                 yield number.start(), number.start(), self._numbered[following]
 
-    def _judged(self, text: str, hits: list[Hit]) -> Iterator[Hit]:
-        cues = _cues(hits)
+    def _judged(self, text: str, kinds: Mapping[Kind, list[Hit]]) -> list[Hit]:
+        """The signs with how each stands, those that concepts give together included."""
+        longer: dict[str, list[Hit]] = {}
+        for hit in kinds[Kind.EXCEPTION]:
+            longer.setdefault(hit.name[1:], []).append(hit)
+        signs, concepts, cues = (_without(kinds[kind], longer) for kind in (Kind.SIGN, Kind.CONCEPT, Kind.CUE))
         topics = [match.span() for match in _TOPIC.finditer(text)][:NEAR]
-        if not cues and not topics:
-            yield from hits
-            return
         clauses = [match.end() for match in _CLAUSE.finditer(text)]
-        for hit in hits:
-            standing = Standing.STANDS
-            despite = self._despite.get(hit.name, frozenset())
-            if hit.name.startswith(NOT_SIGNS):
-                pass
-            elif "topic" not in despite and any(start <= hit.start < end for start, end in topics):
-                standing = Standing.SUPPOSED
-            else:
-                standing = _standing(text, hit, cues, clauses, despite)
-            yield hit if standing is Standing.STANDS else Hit(hit.name, hit.start, hit.end, hit.sentence, standing)
-
-
-def _lengths(beginnings: Iterable[str]) -> dict[str, dict[str, tuple[int, ...]]]:
-    """By the first character, then the second (empty: any other): how long the beginnings are that begin so."""
-    found: dict[str, dict[str, set[int]]] = {}
-    for beginning in beginnings:
-        found.setdefault(beginning[0], {"": set()}).setdefault(beginning[1:2], set()).add(len(beginning))
-    return {
-        first: {second: tuple(sorted(lengths | by_second[""])) for second, lengths in by_second.items()}
-        for first, by_second in found.items()
-    }
+        around = _Around(text, _cues(cues, signs), topics, clauses)
+        judged = [_as(hit, around.standing(hit, self._despite.get(hit.name, NOTHING))) for hit in signs]
+        judged += kinds[Kind.OTHER]
+        sentences = {hit.start: hit.sentence for hit in concepts}
+        for gives, parts in self._combined(text, concepts):
+            despite = self._despite.get(gives, NOTHING)
+            standing = max(
+                (around.standing(Hit(gives, *part, sentences[part[0]]), despite) for part in parts), key=WORSE.index
+            )
+            whole = Hit(gives, min(parts)[0], max(part[1] for part in parts), sentences[parts[0][0]], standing)
+            judged.append(whole)
+        return sorted(judged, key=_start)
 
 
 def _goes_on(before: str, character: str) -> bool:
     """Whether a Latin word is under way."""
-    return before.isascii() and before.isalnum() and character.isalnum()
+    return character.isascii() and before.isascii() and before.isalnum() and character.isalnum()
 
 
 def _next(text: str, start: int) -> str:
@@ -162,31 +235,24 @@ def _next(text: str, start: int) -> str:
     return text[start : start + 2].lstrip()[:1]
 
 
-def _without_exceptions(hits: list[Hit]) -> list[Hit]:
-    """Without those that lie in a longer phrase which means something else, named `!` and the sign's name."""
-    longer: dict[str, list[Hit]] = {}
-    for hit in hits:
-        if hit.name.startswith("!"):
-            longer.setdefault(hit.name[1:], []).append(hit)
+def _without(hits: list[Hit], longer: Mapping[str, list[Hit]]) -> list[Hit]:
+    """Without those that lie in a longer phrase which means something else."""
     if not longer:
         return hits
     return [
         hit
         for hit in hits
-        if not hit.name.startswith("!")
-        and not any(hit.end <= other.end for other in _before(longer.get(hit.name, ()), hit.start + 1))
+        if hit.name not in longer or not any(hit.end <= other.end for other in _before(longer[hit.name], hit.start + 1))
     ]
 
 
-def _cues(hits: list[Hit]) -> list[Hit]:
-    """The cues; a denial that is part of what a sign says (no insulin left) denies nothing else."""
-    signs = [hit for hit in hits if not hit.name.startswith(NOT_SIGNS)]
-    return [
-        hit
-        for hit in hits
-        if hit.name.startswith("cue.")
-        and not (hit.name == "cue.denied" and any(hit.end <= sign.end for sign in _before(signs, hit.start + 1)))
-    ]
+def _cues(cues: list[Hit], signs: list[Hit]) -> dict[int, list[Hit]]:
+    """The cues by sentence; a denial that is part of what a sign says (no insulin left) denies nothing else."""
+    found: dict[int, list[Hit]] = {}
+    for cue in cues:
+        if cue.name != "cue.denied" or not any(cue.end <= sign.end for sign in _before(signs, cue.start + 1)):
+            found.setdefault(cue.sentence, []).append(cue)
+    return found
 
 
 def _before(hits: Sequence[Hit], position: int) -> Sequence[Hit]:
@@ -199,21 +265,40 @@ def _start(hit: Hit) -> int:
     return hit.start
 
 
-def _standing(text: str, hit: Hit, cues: list[Hit], clauses: list[int], despite: frozenset[str]) -> Standing:
-    """How the nearest cues let the hit stand. A cue inside the hit is part of what it says."""
-    place = bisect_left(cues, hit.start, key=_start)
-    near = cues[max(0, place - NEAR) : place + NEAR]
-    outside = [c for c in near if c.sentence == hit.sentence and not (c.start < hit.end and hit.start < c.end)]
-    for cue in outside:
-        kind = cue.name.removeprefix("cue.")
-        if kind in despite:
-            continue
-        standing = _before_it(text, hit, cue, clauses, outside) if cue.end <= hit.start else None
-        if cue.start >= hit.end and kind == "over" and not _denied(text, cue, outside):
-            standing = Standing.OVER
-        if standing:
-            return standing
-    return Standing.STANDS
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What stands in a text beside its signs: cues, topics, and where clauses end."""
+
+    text: str
+    cues: Mapping[int, list[Hit]]
+    """By sentence."""
+    topics: list[Span]
+    clauses: list[int]
+
+    def standing(self, hit: Hit, despite: frozenset[str]) -> Standing:
+        """How the nearest cues let the hit stand. A cue inside the hit is part of what it says."""
+        if "topic" not in despite and any(start <= hit.start < end for start, end in self.topics):
+            return Standing.SUPPOSED
+        cues = self.cues.get(hit.sentence)
+        if cues is None:
+            return Standing.STANDS
+        place = bisect_left(cues, hit.start, key=_start)
+        near = cues[max(0, place - NEAR) : place + NEAR]
+        outside = [c for c in near if not (c.start < hit.end and hit.start < c.end)]
+        for cue in outside:
+            kind = cue.name.removeprefix("cue.")
+            if kind in despite:
+                continue
+            standing = _before_it(self.text, hit, cue, self.clauses, outside) if cue.end <= hit.start else None
+            if cue.start >= hit.end and kind == "over" and not _denied(self.text, cue, outside):
+                standing = Standing.OVER
+            if standing:
+                return standing
+        return Standing.STANDS
+
+
+def _as(hit: Hit, standing: Standing) -> Hit:
+    return hit if standing is Standing.STANDS else Hit(hit.name, hit.start, hit.end, hit.sentence, standing)
 
 
 def _before_it(text: str, hit: Hit, cue: Hit, clauses: list[int], cues: list[Hit]) -> Standing | None:

@@ -19,7 +19,7 @@ HOURS = frozenset(("小时", "钟头", "hour", "hours", "hr", "hrs"))
 _UNIT = r"(?P<unit>天半?|日|小时|钟头|分钟|周|星期|礼拜|月(?!\d))"
 _SPAN = re.compile(rf"(?P<count>{N}|半)(?P<half>多|来)?\s?个?{_UNIT}")
 _AHEAD_BEFORE = re.compile(
-    r"(?:够|剩|还有|最多|至多|不到|不足|撑|顶|维持|坚持|再过|等不了|可用|能[吃用喝撑]|限|活不过|撑不过|支撑"
+    r"(?:够|剩|还有|余量|存量|最多|至多|不到|不足|撑|顶|维持|坚持|再过|等不了|可用|能[吃用喝撑]|限|活不过|撑不过|支撑"
     r"|须在|必须在|务必在|需在|要在|请在|限期)(?:[^,。!?;]{0,5})$"
 )
 _WITHIN = re.compile(
@@ -99,7 +99,8 @@ def _is_left(lead: str, before: str, after: str) -> bool:
     if after.startswith(("前", "没", "未", "以来")) or re.search(r"规定|休息|睡|接手|约定", before[-12:]):
         return False
     if re.match(r"还有|不到|不足|再过", lead):
-        return bool(_TO_COME.search(after[:10]) or re.search(r"药|米|粮|奶|水|氧|电|菜|量", before[-12:] + lead))
+        runs_out = re.search(r"药|米|粮|奶|水|氧|电|菜|量", before[-12:] + lead) or re.match(r"的(?:量|药|$)", after)
+        return bool(runs_out or _TO_COME.search(after[:10]))
     return True
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from shared.contracts.vocabulary import Category, Language, Status
+from shared.contracts.vocabulary import Category, Language, Status, Vulnerability
 from shared.database import Transaction, new_metadata
 from shared.rows import JsonText, among, by_column, given, insert_given, upsert_given, value_of
 from triage.model import MOST_COST, Assessment, Case
@@ -65,6 +65,7 @@ texts = sa.Table(
     sa.Column("filed_at", At, nullable=False),
     sa.Column("received_at", At, nullable=False),
     sa.Column("stated_category", sa.Text),
+    sa.Column("vulnerability", sa.Text),  # words of the form, a space between; null where none was ticked
 )
 
 
@@ -241,6 +242,7 @@ async def add_texts(connection: Transaction, new: Mapping[UUID, Sequence[Text]])
             "filed_at": text.filed_at,
             "received_at": text.received_at,
             "stated_category": text.stated_category and text.stated_category.value,
+            "vulnerability": " ".join(text.vulnerability) or None,
         }
         for request_id, said in new.items()
         for text in said
@@ -264,6 +266,7 @@ async def load_texts(connection: Transaction, ids: Collection[UUID]) -> dict[UUI
                 filed_at=row.filed_at,
                 received_at=row.received_at,
                 stated_category=Category(row.stated_category) if row.stated_category else None,
+                vulnerability=tuple(map(Vulnerability, (row.vulnerability or "").split())),
             )
         )
     return said

@@ -39,6 +39,7 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "/v1/requests/{id}/standard-answers": "GET",
             "/v1/assessments": "GET",
             "/v1/policies/triage": "GET POST",
+            "/v1/categories/{id}": "GET",
         },
         "dispatch": {
             "/v1/tasks": "GET",

@@ -25,6 +25,7 @@ from shared.contracts.vocabulary import (
     ReturnReason,
     Role,
     Stage,
+    Vulnerability,
     WithdrawalReason,
 )
 
@@ -73,6 +74,8 @@ class RequestReceived(RequestFact):
     stated_category: Category | None = None
     """What the filer chose, if he chose."""
     persons: int | None = None
+    vulnerability: tuple[Vulnerability, ...] = ()
+    """What the filer ticked of those who need help: words of the form, nothing of the person."""
     text_id: UUID
     text_hash: str
     """Salted hash of the text, so that an outsider who is given the text can check it."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from shared.contracts.envelope import Fact
-from shared.contracts.vocabulary import Category, Channel, Language, TextKind
+from shared.contracts.vocabulary import Category, Channel, Language, TextKind, Vulnerability
 
 TOPIC = "heed.texts"
 
@@ -30,6 +30,8 @@ class TextRecorded(Fact):
     channel: Channel | None = None
     stated_category: Category | None = None
     persons: int | None = None
+    vulnerability: tuple[Vulnerability, ...] = ()
+    """What the filer ticked of those who need help."""
 
 
 class TextErased(Fact):

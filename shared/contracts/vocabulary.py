@@ -58,6 +58,18 @@ class Category(StrEnum):
     OTHER = "other"
 
 
+class Vulnerability(StrEnum):
+    """Why somebody is in more danger than others, as the filer ticks it; words of the form, nothing of the person."""
+
+    ELDERLY = "elderly"
+    CHILD = "child"
+    INFANT = "infant"
+    PREGNANT = "pregnant"
+    DISABLED = "disabled"
+    CHRONICALLY_ILL = "chronically_ill"
+    ALONE = "alone"
+
+
 class Status(StrEnum):
     """Where a request is in its life; follows the lead task alone."""
 

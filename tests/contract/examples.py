@@ -38,6 +38,7 @@ from shared.contracts.vocabulary import (
     SupervisionCause,
     TextKind,
     TransferCause,
+    Vulnerability,
     WithdrawalReason,
 )
 
@@ -64,6 +65,7 @@ EXAMPLES: list[Fact] = [
         building_hash="cafe",
         stated_category=Category.MEDICAL,
         persons=1,
+        vulnerability=(Vulnerability.ELDERLY, Vulnerability.ALONE),
         filed_at=AT,
         received_at=AT,
         text_id=TEXT,

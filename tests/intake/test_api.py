@@ -62,6 +62,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "latitude is a word": (place(latitude="30.6", longitude=121.1), "#/place/latitude"),
     "latitude is no number": (place(latitude=float("nan"), longitude=121.1), "#/place/latitude"),
     "address of two lines": (place(address="金茂花苑\n3幢"), "#/place/address"),
+    "a vulnerability that we do not know": ({"vulnerability": ["sad"]}, "#/vulnerability/0"),
+    "vulnerability is a word": ({"vulnerability": "elderly"}, "#/vulnerability"),
     "no persons": ({"persons": 0}, "#/persons"),
     "persons is a fraction": ({"persons": 1.5}, "#/persons"),
     "persons is a word": ({"persons": "3"}, "#/persons"),

@@ -11,7 +11,16 @@ from intake.model import Details, Filing
 from shared.contracts import encode
 from shared.contracts.requests import RequestReceived
 from shared.contracts.texts import TextRecorded
-from shared.contracts.vocabulary import Category, Channel, FiledBy, Language, PlaceSource, Status, TextKind
+from shared.contracts.vocabulary import (
+    Category,
+    Channel,
+    FiledBy,
+    Language,
+    PlaceSource,
+    Status,
+    TextKind,
+    Vulnerability,
+)
 from shared.identity import ANONYMOUS, Kind, Principal
 from shared.ids import new_id
 from shared.tokens import read_tracking_token
@@ -61,7 +70,7 @@ async def test_a_filing_gets_its_receipt(harness: Harness) -> None:
 
 
 async def test_that_it_was_received_is_stated_before_its_text(harness: Harness) -> None:
-    request_id = await file(harness, category="medical", persons=2)
+    request_id = await file(harness, category="medical", persons=2, vulnerability=["elderly", "alone", "elderly"])
     first, second = await harness.stated()
     assert (first.subject, first.key, first.sequence) == (str(request_id), str(request_id), 1)
     assert (second.subject, second.key, second.sequence) == (str(request_id), str(first.fact.text_id), 1)
@@ -70,6 +79,7 @@ async def test_that_it_was_received_is_stated_before_its_text(harness: Harness) 
     assert (fact.channel, fact.filed_by, fact.language) == (Channel.APP, FiledBy.RESIDENT, Language.ZH)
     assert (fact.area, fact.place_source) == (GRID, PlaceSource.ADDRESS)
     assert (fact.stated_category, fact.persons, fact.on_behalf) == (Category.MEDICAL, 2, False)
+    assert fact.vulnerability == (Vulnerability.ELDERLY, Vulnerability.ALONE)
     assert fact.filed_at == fact.received_at == START
     assert text == TextRecorded(
         text_id=fact.text_id,
@@ -82,6 +92,7 @@ async def test_that_it_was_received_is_stated_before_its_text(harness: Harness) 
         channel=Channel.APP,
         stated_category=Category.MEDICAL,
         persons=2,
+        vulnerability=(Vulnerability.ELDERLY, Vulnerability.ALONE),
     )
 
 

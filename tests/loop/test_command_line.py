@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.support.harness import project_root
 from tests.support.system import HEED, System, free_port, running
 
 pytestmark = pytest.mark.timeout(240)
+RULES = project_root() / "triage" / "rules"
 SAMPLE = project_root() / "deploy" / "sample"
 NOBODY = UUID(int=0)
 PATIENCE_SECONDS = 60
@@ -134,6 +136,23 @@ async def test_a_key_is_issued_listed_and_revoked(system: System) -> None:
         assert line.endswith("in force")
         assert await heed(system, "token", "revoke", line.split()[0]) == (0, "revoked\n")
         assert (await inspector.get("/v1/queue")).status_code == 401
+
+
+async def test_another_policy_is_tried_on_what_was_said_and_changes_nothing(system: System, tmp_path: Path) -> None:
+    async with system.client("operator") as operator:
+        request_id = (await file(operator, text="家里没有菜了，超市都关着门"))["id"]
+    code, said = await heed(system, "triage", "replay", "--policy", str(RULES))
+    assert (code, re.search(r"^0 of [1-9][0-9]* requests differ", said, re.MULTILINE) is not None) == (0, True), said
+    changed = tmp_path / "policy"
+    shutil.copytree(RULES, changed)
+    policy = (changed / "policy.yaml").read_text("utf-8")
+    assert "need: {now: yellow, days: yellow" in policy
+    policy = policy.replace("need: {now: yellow, days: yellow", "need: {now: red, days: red")
+    (changed / "policy.yaml").write_text(policy, "utf-8")
+    code, said = await heed(system, "triage", "replay", "--policy", str(changed))
+    assert (code, f"{request_id}  colour yellow -> red" in said) == (0, True), said
+    code, said = await heed(system, "apply", "triage", str(changed), "--dry-run")
+    assert (code, "policy" in said) == (0, True), said
 
 
 async def test_a_file_is_checked_and_applied(system: System, tmp_path: Path) -> None:

@@ -72,38 +72,53 @@ def test_the_most_urgent_colour_holds_and_is_unsure_only_where_all_its_rules_are
     fitting = findings(found, rules, TABLE, Soon.OPEN)
     unknown = the_rules().unknown
     assert [each.rule.id for each in fitting] == ["life", "need"]
-    assert verdict(fitting, found, unknown, of_need=False, set_aside=False) == (Colour.RED, "doubtful-rule")
+    assert verdict(fitting, found, unknown, "other", set_aside=False) == (Colour.RED, "doubtful-rule")
     rules.append(_rule(id="sure", grave=Grave.LIFE))
     fitting = findings(found, rules, TABLE, Soon.OPEN)
-    assert verdict(fitting, found, unknown, of_need=False, set_aside=False) == (Colour.RED, "")
+    assert verdict(fitting, found, unknown, "other", set_aside=False) == (Colour.RED, "")
 
 
 def test_a_danger_that_is_said_to_be_over_lets_a_person_look_at_a_green_one() -> None:
     rule = _rule(grave=Grave.NONE)
     fitting = findings(_found(a=0), [rule], TABLE, Soon.OPEN)
-    given = verdict(fitting, _found(a=0), the_rules().unknown, of_need=False, set_aside=True)
+    given = verdict(fitting, _found(a=0), the_rules().unknown, "other", set_aside=True)
     assert given == (Colour.GREEN, "danger-set-aside")
 
 
-UNKNOWN = {"plea": Colour.RED, "need": Colour.YELLOW, "other": Colour.GREEN, "quiet": Colour.GREEN}
+UNKNOWN = {
+    "danger": Colour.RED,
+    "plea": Colour.RED,
+    "need": Colour.YELLOW,
+    "other": Colour.GREEN,
+    "quiet": Colour.GREEN,
+}
 
 
 @pytest.mark.parametrize(
-    ("signs", "of_need", "set_aside", "given"),
+    ("signs", "words", "set_aside", "given"),
     [
-        (("plea",), False, False, (Colour.RED, "nothing-recognised")),
-        ((), True, False, (Colour.YELLOW, "nothing-recognised")),
-        ((), False, False, (Colour.GREEN, "nothing-recognised")),
-        (("question",), True, False, (Colour.GREEN, "")),
-        (("question", "plea"), False, False, (Colour.GREEN, "")),
-        (("question",), False, True, (Colour.GREEN, "nothing-recognised")),
+        (("plea",), "other", False, (Colour.RED, "nothing-recognised")),
+        ((), "need", False, (Colour.YELLOW, "nothing-recognised")),
+        ((), "danger", False, (Colour.RED, "nothing-recognised")),
+        (("mild",), "danger", False, (Colour.YELLOW, "nothing-recognised")),
+        (("of_danger",), "other", False, (Colour.RED, "nothing-recognised")),
+        ((), "other", False, (Colour.GREEN, "nothing-recognised")),
+        (("question",), "need", False, (Colour.GREEN, "")),
+        (("question", "plea"), "danger", False, (Colour.GREEN, "")),
+        (("question",), "other", True, (Colour.GREEN, "nothing-recognised")),
     ],
 )
 def test_what_no_rule_knows_goes_to_a_person_unless_it_is_plainly_a_question(
-    signs: tuple[str, ...], of_need: bool, set_aside: bool, given: tuple[Colour, str]
+    signs: tuple[str, ...], words: str, set_aside: bool, given: tuple[Colour, str]
 ) -> None:
     found = _found(**dict.fromkeys(signs, 0))
-    assert verdict([], found, UNKNOWN, of_need=of_need, set_aside=set_aside) == given
+    assert verdict([], found, UNKNOWN, words, set_aside=set_aside) == given
+
+
+def test_weak_signs_add_up() -> None:
+    rule = _rule(several=("b", "c", "d"), at_least=2)
+    assert _colours(rule, a=0, b=1) == []
+    assert _colours(rule, a=0, b=1, d=2) == [Colour.YELLOW]
 
 
 @pytest.mark.parametrize("one", Colour)

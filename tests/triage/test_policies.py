@@ -1,5 +1,6 @@
 """A policy is applied while triage runs, names its mistakes by line, and is tried on the log."""
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from shared.contracts import requests as r
 from shared.contracts.directory import PolicyRecorded
 from shared.contracts.vocabulary import Category, Colour, Decider, Language, Role
 from shared.ids import new_id
+from shared.settings import Settings
 from tests.support.builders import START
 from tests.support.harness import Harness
 from tests.triage.builders import OPERATOR, SUPERVISOR, ZONE, Request, resident, the_rules
@@ -49,6 +51,11 @@ async def test_a_policy_is_applied_without_a_restart_and_named_by_what_it_decide
     assert (first.policy_version, second.policy_version) == (the_rules().version, applied["version"])
     assert (first.colour is Colour.RED, second.colour) == (False, Colour.RED)
     assert [event.fact.version for event in await harness.stated(PolicyRecorded)][-1] == applied["version"]
+
+
+def test_the_files_that_ship_fit_through_the_door_with_room_for_a_citys_own() -> None:
+    body = json.dumps({"files": sources_in(rules.FOLDER)}, ensure_ascii=False).encode()
+    assert len(body) < 0.8 * Settings().body_limit_bytes
 
 
 async def test_what_a_person_applied_outlives_a_restart(harness: Harness) -> None:
