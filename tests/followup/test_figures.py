@@ -130,6 +130,17 @@ def test_an_unanswered_request_is_due_once_its_promise_ran_out(plan: Plan, colou
         assert (counts.due, counts.effective, counts.on_time) == (1, 0, 0)
 
 
+def test_a_missed_fulfilment_counts_as_unanswered_and_stays_due(plan: Plan) -> None:
+    """Even before the time for the answer is up: else what was missed would drop out of the rates."""
+    story = Story().begun(Colour.GREEN)
+    story.answered(5, fulfil_by=story.now + minutes(30))
+    story.add(r.RequestDisputed(reason=DisputeReason.FULFILMENT_MISSED), 60)
+    counts = counted(plan, story, 120)
+    assert (counts.due, counts.answered, counts.effective, counts.missed) == (1, 0, 0, 1)
+    found = figures.figures(counts)
+    assert (found.disputed.n, found.disputed.of, found.missed.n, found.missed.of) == (1, 1, 1, 1)
+
+
 def test_before_triage_it_is_due_as_red(plan: Plan) -> None:
     assert counted(plan, Story().received(), 119).due == 0
     assert counted(plan, Story().received(), 120).due == 1
