@@ -64,7 +64,9 @@ class Broker:
         is_new = not (self._folder / "data" / "meta.properties").exists()
         self.properties.write_text(properties)
         if is_new:
-            await _run(*java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self.properties)))
+            await _run(
+                *java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self.properties))
+            )
 
     async def start(self) -> None:
         """Start it; returns at once."""
