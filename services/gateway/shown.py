@@ -54,7 +54,7 @@ WORDS: dict[type[Fact], Words] = {
         "channel on_behalf stated_category persons filed_at text_id",
         "vulnerability filed_by language area place_source place_confidence received_at",
     ),
-    r.RequestRejected: _words("reason text_id", "decided_by"),
+    r.RequestRejected: _words("reason text_id", "decided_by approved_by"),
     r.RequestMerged: _words("", "into"),
     r.RequestWithdrawn: _words("reason"),
     r.RequestAmended: _words("text_id"),
