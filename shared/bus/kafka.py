@@ -25,7 +25,7 @@ from shared.database import assert_outside_transaction
 
 BATCH_BYTES = 512 * 1024
 """Half of what a broker takes by default; an event is at most 64 KiB."""
-FETCH_BYTES = 512 * 1024
+FETCH_BYTES = 1024 * 1024
 """Most that is fetched ahead of each partition."""
 FETCH_WAIT_MS = 250
 QUIET_SECONDS = 60.0
