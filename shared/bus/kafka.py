@@ -369,8 +369,8 @@ async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
 
 
 def _delivered(message: "ConsumerRecord[bytes, bytes]") -> Delivered:
-    headers = {name: value.decode(errors="replace") for name, value in message.headers}
-    key = (message.key or b"").decode(errors="replace")
+    headers = {name: value.decode("utf-8", "replace") for name, value in message.headers}
+    key = (message.key or b"").decode("utf-8", "replace")
     return Delivered(
         partition=Partition(message.topic, message.partition),
         position=message.offset,
