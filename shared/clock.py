@@ -25,7 +25,7 @@ class Clock:
         """How far the machine's clock is from the database's."""
 
     def _set(self, at: datetime) -> None:
-        self._base, self._since = at, time.monotonic()
+        self._base, self._since = at.astimezone(UTC), time.monotonic()
 
     def now(self) -> datetime:
         """The time, aware and in UTC."""

@@ -111,8 +111,9 @@ async def _play_city(url: str, folder: Path, clock: PacedClock) -> int:
         found = await account.draw_up(city, len(sound), remote)
         show.stages(city.ledger, real_seconds)
         await _tell(city, len(filings) - len(sound))
+        click.echo("\nThe bulletin, to be opened in a browser:")
         for written in await asyncio.to_thread(write_bulletins, remote, Settings().var / "demo"):
-            click.echo(f"\nThe bulletin, to be opened in a browser: {written.resolve()}")
+            click.echo(f"  {written.resolve()}")
     finally:
         await telephone.close()
     account.show(found)

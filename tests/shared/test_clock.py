@@ -1,5 +1,5 @@
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.clock import LARGEST_SKEW_SECONDS, Clock, TurnedClock, wall_now
 from tests.support.builders import START
@@ -43,3 +43,9 @@ def test_a_changed_rate_does_not_jump() -> None:
     clock = Clock(start=START)
     clock.set_rate(1000)
     assert clock.now() < START + timedelta(minutes=5)
+
+
+def test_it_shows_utc_whatever_zone_it_was_started_in() -> None:
+    """Hours and days of receipt are cut from it."""
+    now = Clock(start=datetime.fromisoformat("2022-10-26T03:30:00+08:00")).now()
+    assert (now.hour, now.utcoffset()) == (19, timedelta(0))
