@@ -47,10 +47,10 @@ async def save(connection: Transaction, held: Improvement) -> None:
     await connection.execute(insert(improvements).values(row).on_conflict_do_update(index_elements=["id"], set_=row))
 
 
-async def lock(connection: Transaction, improvement_id: UUID) -> Improvement | None:
-    """The improvement, locked; None where there is none."""
-    query = sa.select(improvements).where(improvements.c.id == improvement_id).with_for_update()
-    row = (await connection.execute(query)).mappings().one_or_none()
+async def find(connection: Transaction, improvement_id: UUID, *, lock: bool = False) -> Improvement | None:
+    """The improvement; None where there is none."""
+    query = sa.select(improvements).where(improvements.c.id == improvement_id)
+    row = (await connection.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
     return _improvement(row) if row else None
 
 

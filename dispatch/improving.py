@@ -80,7 +80,7 @@ async def fire(desk: Desk, work: Work, timers: Sequence[Timer]) -> None:
     if of_cases := [timer for timer in timers if timer.kind != DUE]:
         await handlers.fire(desk, work, of_cases)
     for key in sorted(timer.key for timer in due):
-        held = await improvement_store.lock(work.connection, UUID(key))
+        held = await improvement_store.find(work.connection, UUID(key), lock=True)
         if held is not None and held.done_at is None:
             await improvement_store.save(work.connection, replace(held, is_alarmed=True))
             work.state(AlarmRaised(service=SERVICE, kind=OVERDUE, request_id=held.request_id), held.id)
@@ -106,7 +106,7 @@ async def assign(
 
 async def done(work: Work, caller: Principal, improvement_id: UUID, revision: int, result: str) -> ImprovementShown:
     """Say that it is put right."""
-    held = await improvement_store.lock(work.connection, improvement_id)
+    held = await improvement_store.find(work.connection, improvement_id, lock=True)
     if held is None:
         raise NotFound
     check_finishes(caller, held)
@@ -121,7 +121,7 @@ async def done(work: Work, caller: Principal, improvement_id: UUID, revision: in
 
 async def find(connection: Transaction, caller: Principal, improvement_id: UUID) -> Improvement:
     """One improvement, for oversight and those whose it is."""
-    held = await improvement_store.lock(connection, improvement_id)
+    held = await improvement_store.find(connection, improvement_id)
     if held is None:
         raise NotFound
     check_sees(caller, held)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from followup import lookback, scoring, store
 from followup.handlers import Desk, text_of
-from followup.lookback import Attempt, Effect, Visit, VisitState
+from followup.lookback import Attempt, Effect, Ruling, Visit, VisitState
 from followup.model import Case
 from shared.contracts.vocabulary import Finding, TextKind
 from shared.database import Transaction
@@ -79,17 +79,23 @@ async def _hold(work: Work, caller: Principal, visit_id: UUID, revision: int) ->
     return Held(desk, case, visit)
 
 
+async def _leave(held: Held, looked: Visit, ruling: Ruling, note: str | None) -> None:
+    """Keep what was found, what follows from it, and the note."""
+    work = held.desk.work
+    await store.save_visit(work.connection, looked)
+    held.desk.rule(ruling)
+    if text := text_of(work, held.case.request_id, TextKind.NOTE, note):
+        work.state(text, held.case.request_id, key=text.text_id)
+    await held.desk.leave()
+
+
 async def attempt(
     work: Work, caller: Principal, visit_id: UUID, revision: int, made: Attempt, note: str | None
 ) -> AttemptKept:
     """Keep a try of a call-back, and what follows from it."""
-    desk, case, visit = await _hold(work, caller, visit_id, revision)
+    held = desk, case, visit = await _hold(work, caller, visit_id, revision)
     tried, ruling = lookback.attempt(case, visit, made, work.now, desk.plan.call_back)
-    await store.save_visit(work.connection, tried)
-    desk.rule(ruling)
-    if text := text_of(work, case.request_id, TextKind.NOTE, note):
-        work.state(text, case.request_id, key=text.text_id)
-    await desk.leave()
+    await _leave(held, tried, ruling, note)
     return AttemptKept(
         visit_id=visit.id,
         request_id=case.request_id,
@@ -105,16 +111,12 @@ async def score(
     work: Work, caller: Principal, visit_id: UUID, revision: int, given: scoring.Score, note: str | None
 ) -> ScoreKept:
     """Keep the score of the answer, and what follows from it."""
-    desk, case, visit = await _hold(work, caller, visit_id, revision)
+    held = desk, case, visit = await _hold(work, caller, visit_id, revision)
     plan = desk.plan.look_back
     scored, ruling = scoring.inspect(case, visit, given, plan)
-    await store.save_visit(work.connection, scored)
-    desk.rule(ruling)
     passed = scoring.passes(given, plan)
     desk.count(case, visit.stratum, scored=1, passed=int(passed))
-    if text := text_of(work, case.request_id, TextKind.NOTE, note):
-        work.state(text, case.request_id, key=text.text_id)
-    await desk.leave()
+    await _leave(held, scored, ruling, note)
     return ScoreKept(
         visit_id=visit.id,
         request_id=case.request_id,
@@ -130,8 +132,8 @@ async def find(connection: Transaction, caller: Principal, visit_id: UUID) -> tu
     """A visit with its case, for who may look back at it."""
     check_may_call_back(caller)
     visit = await store.find_visit(connection, visit_id)
-    if visit is None:
+    case = await store.find_case(connection, visit.request_id) if visit else None
+    if visit is None or case is None:
         raise NotFound
-    (case,) = (await store.lock_cases(connection, {visit.request_id})).values()
     check_did_not_handle(caller, case)
     return visit, case

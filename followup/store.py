@@ -121,6 +121,12 @@ async def add_policy(connection: Transaction, policy: Policy, now: datetime) -> 
 # Cases
 
 
+async def find_case(connection: Transaction, request_id: UUID) -> Case | None:
+    """The case as it is now; None where it is not known."""
+    body = await connection.scalar(sa.select(cases.c.body).where(cases.c.request_id == request_id))
+    return CASE.validate_json(body) if body else None
+
+
 async def lock_cases(connection: Transaction, ids: Collection[UUID]) -> dict[UUID, Case]:
     """Those of the cases that are known, locked; always in one order, so that no two transactions block each other."""
     if not ids:
