@@ -22,7 +22,7 @@ COUNT_SECONDS = 5.0
 ALMOST = 0.9
 """Of the time between two seals: what a replica leaves to another that sealed just before."""
 FOLD_SECONDS = 1.0
-"""How long moves gather, so that many share a write; figures that are asked for fold them at once."""
+"""How long moves gather, so that many share a write; who asks for figures has them added in."""
 OPEN_ALARMS = Gauge("heed_alarms_open", "Open alarms of all services.", ["kind"])
 LAST_SEAL_AT = Gauge("heed_last_seal_timestamp_seconds", "When the log was last sealed, as Unix time; 0 before that.")
 UNSEALED = Gauge("heed_unsealed_partitions", "Partitions of the log with events that no seal covers yet.")

@@ -98,7 +98,6 @@ def _written(shown: Bulletin, kind: Format, lang: Language, service: Service) ->
 
 async def _kept(service: Service, now: datetime) -> Bulletin:
     """As of now, from the sums."""
-    await service.query(figure_store.fold_all)
     tallies, excluded = await service.query(figure_store.read_tallies, now)
     alarms = await service.query(store.count_alarms)
     return bulletin.make(tallies, now, Source.KEPT, excluded, alarms)

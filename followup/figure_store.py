@@ -1,8 +1,8 @@
 """Tables of the figures: moves, and the cells and sketches that they are folded into; what was excluded, and why.
 
 A change of a request writes one row, its move. `fold` spreads many moves over the cells at once, so that the cells
-they share, the whole hour above all, are written once and not by every transaction. Whoever reads figures lets them be
-folded first, and adds what came meanwhile (`see`): what was committed before is in them, and nothing is half in them.
+they share, the whole hour above all, are written once and not by every transaction. Whoever reads figures
+adds in what is not folded yet (`see`): what was committed before is in them, and nothing is half in them.
 """
 
 from collections import Counter, defaultdict
@@ -129,12 +129,6 @@ async def fold(connection: Transaction) -> int:
         given = [bucket._asdict() | {"n": n} for bucket, n in sorted(buckets.items())]
         await connection.execute(ADD_TO_SKETCHES, by_column(sketches.c.keys(), given))
     return len(taken)
-
-
-async def fold_all(connection: Transaction) -> None:
-    """Fold every move there is."""
-    while await fold(connection) == FOLDED_AT_ONCE:
-        pass
 
 
 def _spread(rows: Sequence[sa.Row[Any]]) -> tuple[dict[Cell, Counts], dict[Bucket, int]]:

@@ -91,7 +91,6 @@ async def read_figures(
     if begin and end and begin >= end:
         raise InvalidInput("`from` must be before `to`.")
     span = begin or OPENING, end or horizon(service.clock.now())
-    await service.query(figure_store.fold_all)
     whole, sums, sketches, read = await service.query(figure_store.read_figures, dimensions, *span)
     response.headers["Heed-Read"] = read
     shown = figures(whole)
@@ -225,7 +224,6 @@ async def reconcile(
     """Whether every request that was received is in exactly one place, now."""
     _check_may_read(caller)
     now = service.clock.now()
-    await service.query(figure_store.fold_all)
     whole, counted = await service.query(figure_store.reconcile, OPENING, horizon(now), count=count)
     return reconciliation(whole, counted, now)
 

@@ -102,11 +102,11 @@ async def test_in_any_batches_and_delivered_again_the_sums_are_those_of_a_recoun
 async def test_who_reads_sees_one_moment_whoever_folds_meanwhile(harness: Harness) -> None:
     builder, service = Builder(), harness.service
     await harness.take(*Story(builder).begun(Colour.RED).events)
-    await service.query(figure_store.fold_all)
+    await service.query(figure_store.fold)
     await harness.take(*Story(builder).begun(Colour.GREEN).answered(1).events)
     async with service.database.transaction() as connection:
         seen = await figure_store.see(connection)
-        await service.query(figure_store.fold_all)
+        await service.query(figure_store.fold)
         await harness.take(*Story(builder).begun(Colour.GREEN).events)
         by_colour = await figure_store.sum_cells(seen, "colour", BEGIN, END)
         by_hour = await figure_store.list_hours(seen, "colour", BEGIN, END)
@@ -193,7 +193,7 @@ async def test_received_is_waiting_and_each_status(harness: Harness) -> None:
 
 async def test_a_sum_that_lost_a_request_is_found(harness: Harness) -> None:
     await harness.take(*Story().received().events)
-    await get(harness, "/v1/figures")
+    await harness.service.query(figure_store.fold)
     async with harness.service.database.transaction() as connection:
         cells = figure_store.cells
         await connection.execute(cells.update().values(at_received=0).where(cells.c.dimension == "total"))
