@@ -261,10 +261,8 @@ class KafkaReader:
         now = asyncio.get_running_loop().time()
         if not is_quiet:
             self._heard_at = now
-        elif now - self._heard_at > QUIET_SECONDS:
-            self._at = {}
-            if consumer := self.let_go():
-                await _stop(consumer)
+        elif now - self._heard_at > QUIET_SECONDS and (consumer := self.let_go()):
+            await _stop(consumer)
 
     def _point(self, consumer: AIOKafkaConsumer, wanted: Mapping[TopicPartition, int]) -> None:
         """Have it read from there; where it stands there already, what it has fetched ahead stays."""
@@ -287,7 +285,7 @@ class KafkaReader:
 
     def let_go(self) -> AIOKafkaConsumer | None:
         """Give up the connection, to be closed."""
-        consumer, self._consumer = self._consumer, None
+        consumer, self._consumer, self._at = self._consumer, None, {}
         return consumer
 
 

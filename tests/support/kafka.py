@@ -1,6 +1,7 @@
 """A Kafka for a test session: the one that HEED_TEST_KAFKA names (host:port,host:port), or one of our own.
 
-Where neither can be had, what speaks Kafka's protocol is still tried against the mock cluster inside librdkafka.
+Where neither can be had, tests that need a broker are skipped, which counts as a failure where HEED_TEST_STRICT is set;
+what speaks Kafka's protocol is tried against the mock cluster inside librdkafka everywhere.
 """
 
 import os
