@@ -29,7 +29,7 @@ from shared.database import Transaction
 from shared.identity import DESK, Kind, Principal, may_read
 from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, NotFound
-from shared.rates import wilson
+from shared.rates import rate
 
 SERVICE = "dispatch"
 LATER = timedelta(seconds=1)
@@ -343,8 +343,8 @@ async def first_routes(connection: Transaction, caller: Principal, since: dateti
     """How often the first organisation was the right one."""
     check_oversees(caller)
     right, of = await store.count_first_routes(connection, since)
-    low, high = wilson(right, of) if of else (None, None)
-    return FirstRoutes(since=since, share=right / of if of else None, n=right, of=of, low=low, high=high)
+    found = rate(right, of)
+    return FirstRoutes(since=since, share=found.value, n=right, of=of, low=found.low, high=found.high)
 
 
 async def list_backlog(

@@ -56,9 +56,7 @@ class Improvement:
 
     def state(self, now: datetime) -> ImprovementState:
         """Where it is at `now`."""
-        if self.done_at is not None:
-            return ImprovementState.DONE
-        return ImprovementState.OVERDUE if now >= self.due_at else ImprovementState.OPEN
+        return ImprovementState.of(self.due_at, self.done_at, now)
 
 
 def hand_out(wanted: Improvement, holder: str | None, duty: Duty) -> tuple[Improvement, ImprovementAssigned]:

@@ -13,12 +13,13 @@ from uuid import UUID
 
 from followup.cells import DIMENSIONS, GRID_LEVEL, area_at, hour_of
 from followup.definitions import VERSION
-from followup.figures import NOTHING, Counts, Figures, Rate, figures, rate, sentence, total
+from followup.figures import NOTHING, Counts, Figures, figures, sentence, total
 from followup.recount import Row, grouped, sketches
 from followup.stages import StageTimes, by_stage
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
 from shared.contracts.vocabulary import Colour, Decider, Language, RejectionReason
+from shared.rates import Rate, rate
 
 HOURS = 72
 """How many hours of arrivals are shown, the last ones."""

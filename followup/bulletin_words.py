@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from followup.definitions import DEFINITIONS
-from followup.figures import Rate
 from followup.figures import percent as as_percent
 from shared.contracts.vocabulary import Language
+from shared.rates import Rate
 
 Words = Mapping[str, tuple[str, str]]
 HEADINGS: Words = {

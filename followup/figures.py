@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 from followup.model import Case
 from shared.contracts.vocabulary import Language, Outcome, RejectionReason, Status
-from shared.rates import wilson
+from shared.rates import Rate, rate
 
 INVALID = frozenset({RejectionReason.NOT_A_REQUEST, RejectionReason.TEST, RejectionReason.ABUSE})
 SATISFIED_FROM = 4
@@ -188,17 +188,6 @@ def moments(case: Case, now: datetime) -> list[datetime]:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """n of `of`, with the 95 % Wilson interval; null where there is nothing to divide by."""
-
-    value: float | None
-    n: int
-    of: int
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Solved(Rate):
     """The residents' word, beside the handlers' claim, and the gap between the two."""
 
@@ -261,13 +250,6 @@ class Figures:
 
 RATES = tuple(name for name in Figures.__slots__ if name != "totals")
 """The names of the rates."""
-
-
-def rate(n: int, of: int) -> Rate:
-    """The rate; nulls for an empty denominator."""
-    if of == 0:
-        return Rate(None, n, of, None, None)
-    return Rate(n / of, n, of, *wilson(n, of))
 
 
 def figures(counts: Counts) -> Figures:

@@ -12,7 +12,7 @@ from operator import add
 from typing import NamedTuple
 
 from followup.model import Case, Stratum
-from shared.rates import wilson
+from shared.rates import Rate, rate, wilson
 
 
 class Tally(NamedTuple):
@@ -49,17 +49,6 @@ def cell(case: Case, stratum: Stratum) -> Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """n of `of`, with the 95 % Wilson interval; null where there is nothing to divide by."""
-
-    value: float | None
-    n: int
-    of: int
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Weighted(Rate):
     """A mean of strata, weighted by their size; `effective` is the even sample's size of the same accuracy."""
 
@@ -90,11 +79,6 @@ class LookBackFigures:
     coverage: Rate
     quality: Weighted
     strata: tuple[StratumFigures, ...]
-
-
-def rate(n: int, of: int) -> Rate:
-    """The rate; nulls for an empty denominator."""
-    return Rate(n / of, n, of, *wilson(n, of)) if of else Rate(None, n, of, None, None)
 
 
 def weighted(tallies: Iterable[Tally]) -> Weighted:

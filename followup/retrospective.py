@@ -37,9 +37,7 @@ class Improvement:
 
     def state(self, now: datetime) -> ImprovementState:
         """Where it is at `now`."""
-        if self.done_at is not None:
-            return ImprovementState.DONE
-        return ImprovementState.OVERDUE if now >= self.due_at else ImprovementState.OPEN
+        return ImprovementState.of(self.due_at, self.done_at, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,28 @@
 """Rates: a share is shown with the interval that its number allows. Pure."""
 
+from dataclasses import dataclass
 from math import sqrt
 
 Z = 1.959963984540054
 """Two-sided 95 % of the normal distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """n of `of`, with the 95 % Wilson interval; null where there is nothing to divide by."""
+
+    value: float | None
+    n: int
+    of: int
+    low: float | None
+    high: float | None
+
+
+def rate(n: int, of: int) -> Rate:
+    """The rate; nulls for an empty denominator."""
+    if of == 0:
+        return Rate(None, n, of, None, None)
+    return Rate(n / of, n, of, *wilson(n, of))
 
 
 def wilson(n: float, of: float) -> tuple[float, float]:

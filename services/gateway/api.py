@@ -17,6 +17,7 @@ from services.gateway.limits import Limits
 from services.gateway.model import View, as_receipt
 from services.gateway.reading import Found, Reader, readable
 from services.gateway.words import CATEGORIES
+from shared.bus import write_positions
 from shared.contracts.directory import Named
 from shared.contracts.requests import RequestArchived
 from shared.contracts.vocabulary import Category, Colour, Status
@@ -220,7 +221,7 @@ async def follow_events(
     there, by Last-Event-ID or `from`, goes on where this one ended, also after a restart."""
     names = frozenset(name for item in types for name in item.split(",") if name)
     wanted = tail.Filter(types=names, request=str(request) if request else None)
-    yield ServerSentEvent(retry=RETRY_MILLISECONDS, id=tail.write_positions(positions))
+    yield ServerSentEvent(retry=RETRY_MILLISECONDS, id=write_positions(positions))
     async for told in tail.follow(service.bus, service.clock, positions, wanted, service.settings.poll_seconds):
         data = json.dumps(told.event, ensure_ascii=False, separators=(",", ":")) if told.event else None
         yield ServerSentEvent(id=told.id, raw_data=data)

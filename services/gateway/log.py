@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.gateway import tail
-from shared.bus import Delivered
+from shared.bus import Delivered, write_positions
 from shared.contracts import requests
 from shared.identity import DESK
 from shared.messaging.positions import read_to
@@ -65,8 +65,8 @@ async def read_log(
     positions |= {delivered.partition: delivered.position + 1 for delivered in found}
     return LogPage(
         items=[_standing(delivered) for delivered in found],
-        next=tail.write_positions(positions),
-        ends=tail.write_positions(ends),
+        next=write_positions(positions),
+        ends=write_positions(ends),
         read=await service.query(read_to, requests.TOPIC),
     )
 

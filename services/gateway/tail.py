@@ -3,18 +3,18 @@
 import heapq
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.bus import Bus, BusUnavailable, Delivered, Partition
+from shared.bus import TOPIC_PREFIX, Bus, BusUnavailable, Delivered, Partition, write_positions
+from shared.bus import read_positions as parse_positions
 from shared.clock import Clock
 from shared.contracts import TOPICS, Record
 from shared.problems import InvalidInput
 
 BATCH = 500
-TOPIC_PREFIX = "heed."
 BEGINNING, LATEST = "beginning", "latest"
 Positions = dict[Partition, int]
 
@@ -52,23 +52,14 @@ def topics_named(names: Sequence[str]) -> tuple[str, ...]:
     return topics
 
 
-def write_positions(positions: Mapping[Partition, int]) -> str:
-    """`requests:12,40;texts:3,0`: for each topic the next position in each of its partitions."""
-    by_topic: dict[str, list[int]] = defaultdict(list)
-    for partition, position in sorted(positions.items()):
-        by_topic[partition.topic].append(position)
-    return ";".join(f"{t.removeprefix(TOPIC_PREFIX)}:{','.join(map(str, at))}" for t, at in by_topic.items())
-
-
 def read_positions(text: str) -> Positions:
     """The positions in an id that we gave; raises InvalidInput."""
-    positions: Positions = {}
-    for part in text.split(";"):
-        name, _, numbers = part.partition(":")
-        if TOPIC_PREFIX + name not in TOPICS or not all(n.isdigit() and len(n) < 19 for n in numbers.split(",")):
-            raise InvalidInput("This is no position that we gave: `<topic>:<number>,…;<topic>:…`.")
-        topic = TOPIC_PREFIX + name
-        positions |= {Partition(topic, n): int(number) for n, number in enumerate(numbers.split(","))}
+    try:
+        positions = parse_positions(text)
+    except ValueError:
+        positions = {}
+    if not positions or not {partition.topic for partition in positions} <= set(TOPICS):
+        raise InvalidInput("This is no position that we gave: `<topic>:<number>,…;<topic>:…`.")
     return positions
 
 

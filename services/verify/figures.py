@@ -16,7 +16,7 @@ from followup.stages import by_stage
 from services.verify.asking import Api
 from services.verify.difference import Difference
 from services.verify.log import Log
-from services.verify.sources import read_positions
+from shared.bus import read_positions
 
 DIMENSIONS = ("colour", "category", "organisation", "area", "channel", "hour_of_day", "hour")
 GROUPS_SHOWN = 1000

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from services.verify.asking import Api
-from shared.bus import Bus, Partition
+from shared.bus import Bus, Partition, read_positions, write_positions
 
 Positions = dict[Partition, int]
 PAGE_RECORDS = 2000
@@ -82,19 +82,3 @@ class AtTheBus:
         async with self._bus.reader() as reader:
             batch = await reader.read(positions, PAGE_RECORDS, PATIENCE_SECONDS)
         return [Standing(d.partition, d.position, d.record.key, d.record.headers, d.record.value) for d in batch]
-
-
-def write_positions(positions: Positions) -> str:
-    """`requests:12,40;operations:3,0`, as the API reads it."""
-    topics = sorted({at.topic for at in positions})
-    parts = {topic: [positions[at] for at in sorted(positions) if at.topic == topic] for topic in topics}
-    return ";".join(f"{topic.removeprefix('heed.')}:{','.join(map(str, at))}" for topic, at in parts.items())
-
-
-def read_positions(text: str) -> Positions:
-    """The positions in what `write_positions` writes."""
-    found: Positions = {}
-    for part in filter(None, text.split(";")):
-        topic, _, numbers = part.partition(":")
-        found |= {Partition(f"heed.{topic}", n): int(at) for n, at in enumerate(numbers.split(","))}
-    return found

@@ -13,7 +13,8 @@ from services.verify.asking import Api
 from services.verify.difference import CannotVerify, Difference
 from services.verify.history import ENDED, STATUSES, Request
 from services.verify.log import REQUESTS, Log
-from services.verify.sources import Positions, read_positions
+from services.verify.sources import Positions
+from shared.bus import read_positions
 
 ROUNDS = 2
 """How often what differs while nothing moves is looked at before it is said."""

@@ -10,6 +10,7 @@
 """
 
 import zlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -91,3 +92,27 @@ class Reader(Protocol):
 def number_of(key: str, partitions: int) -> int:
     """The number of the partition for a key."""
     return zlib.crc32(key.encode()) % partitions
+
+
+TOPIC_PREFIX = "heed."
+LONGEST_POSITION = 18
+
+
+def write_positions(positions: Mapping[Partition, int]) -> str:
+    """`requests:12,40;texts:3,0`: for each topic the next position in each of its partitions, which are all there."""
+    by_topic: dict[str, list[int]] = defaultdict(list)
+    for partition, position in sorted(positions.items()):
+        by_topic[partition.topic].append(position)
+    return ";".join(f"{t.removeprefix(TOPIC_PREFIX)}:{','.join(map(str, at))}" for t, at in by_topic.items())
+
+
+def read_positions(text: str) -> dict[Partition, int]:
+    """The positions in what `write_positions` writes; raises ValueError where it is nothing of the kind."""
+    positions: dict[Partition, int] = {}
+    for part in text.split(";") if text else ():
+        name, _, written = part.partition(":")
+        numbers = written.split(",")
+        if not all(n.isdigit() and len(n) <= LONGEST_POSITION for n in numbers):
+            raise ValueError("no positions")
+        positions |= {Partition(TOPIC_PREFIX + name, n): int(number) for n, number in enumerate(numbers)}
+    return positions

@@ -1,5 +1,6 @@
 """Words that all services, the API, the events and the documents share."""
 
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -269,6 +270,13 @@ class ImprovementState(StrEnum):
     OPEN = "open"
     OVERDUE = "overdue"
     DONE = "done"
+
+    @classmethod
+    def of(cls, due_at: datetime, done_at: datetime | None, now: datetime) -> "ImprovementState":
+        """Where one is at `now`, by when it is due and when it was done."""
+        if done_at is not None:
+            return cls.DONE
+        return cls.OVERDUE if now >= due_at else cls.OPEN
 
 
 class AlarmKind(StrEnum):

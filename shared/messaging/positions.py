@@ -11,7 +11,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.bus import Partition
+from shared.bus import Partition, write_positions
 from shared.database import Database, Transaction
 from shared.messaging import leases
 from shared.messaging.tables import positions
@@ -39,7 +39,7 @@ async def read_to(connection: Transaction, topic: str) -> str:
     rows = await connection.execute(sa.select(positions).where(positions.c.topic == topic))
     read = {row.number: row.position for row in rows}
     numbers = range(max(read, default=0) + 1)
-    return f"{topic.removeprefix('heed.')}:{','.join(str(read.get(number, 0)) for number in numbers)}"
+    return write_positions({Partition(topic, number): read.get(number, 0) for number in numbers})
 
 
 async def as_of(connection: Transaction, topic: str) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followup import figures
-from followup.figures import Counts, Figures, contribution, rate
+from followup.figures import Counts, Figures, contribution
 from followup.plan import Plan
 from followup.recount import recount
 from shared.contracts import requests as r
@@ -23,7 +23,7 @@ from shared.contracts.vocabulary import (
     WithdrawalReason,
 )
 from shared.ids import new_id
-from shared.rates import Z, wilson
+from shared.rates import Z, rate, wilson
 from tests.followup.stories import Story, minutes
 
 WITHDRAWN = r.RequestWithdrawn(reason=WithdrawalReason.SOLVED_OTHERWISE)

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from services.gateway import tail
-from shared.bus import Partition
+from shared.bus import Partition, write_positions
 from shared.contracts import Event, Fact, encode
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import Stage, WithdrawalReason
@@ -255,5 +255,5 @@ async def test_what_is_passed_over_moves_the_place_to_go_on_from(live: Live) -> 
 
 def test_positions_are_read_as_they_were_written() -> None:
     positions = {Partition("heed.requests", 0): 12, Partition("heed.requests", 1): 0, Partition("heed.texts", 0): 7}
-    assert tail.write_positions(positions) == "requests:12,0;texts:7"
+    assert write_positions(positions) == "requests:12,0;texts:7"
     assert tail.read_positions("requests:12,0;texts:7") == positions

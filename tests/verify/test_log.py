@@ -7,8 +7,8 @@ import pytest
 
 from services.verify.log import Log, read_log
 from services.verify.seals import Seal
-from services.verify.sources import Positions, Standing, read_positions, write_positions
-from shared.bus import Partition
+from services.verify.sources import Positions, Standing
+from shared.bus import Partition, read_positions, write_positions
 from shared.contracts import Event, Fact, encode
 from shared.ids import new_id
 from tests.followup.stories import Story
