@@ -56,6 +56,7 @@ class PostgresBus:
         self._count = partitions
         self._known: dict[str, list[Partition]] = {}
         self._pool: asyncpg.Pool | None = None
+        self._ear: asyncpg.Connection | None = None
         self._listening: asyncio.Task[None] | None = None
         self._arrivals = 0
         self._clock = Clock()
@@ -71,7 +72,8 @@ class PostgresBus:
         self._pool = await asyncpg.create_pool(
             self._url, min_size=0, max_size=4, server_settings=SESSION, timeout=10, init=_use_json
         )
-        self._listening = asyncio.create_task(self._keep_listening(await self._listen()), name="bus-listen")
+        self._ear = await self._listen()
+        self._listening = asyncio.create_task(self._keep_listening(), name="bus-listen")
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -80,16 +82,22 @@ class PostgresBus:
             with suppress(asyncio.CancelledError):
                 await self._listening
             self._listening = None
+        if self._ear:  # a task that is cancelled before its first step ends without its `finally`
+            self._ear.terminate()
+            self._ear = None
         if self._pool:
             self._pool.terminate()
             self._pool = None
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
-        if self._pool is None:
+        if (pool := self._pool) is None:
             raise BusUnavailable("the bus is not started")
         try:
-            async with self._pool.acquire() as connection:
+            async with pool.acquire() as connection:
+                if pool is not self._pool:  # stopped meanwhile; the pool overlooks what was only being opened
+                    connection.terminate()
+                    raise BusUnavailable("the bus was stopped")
                 yield connection
         except AWAY as away:
             raise BusUnavailable("the bus does not answer") from away
@@ -207,18 +215,15 @@ class PostgresBus:
         self._signal()
         return connection
 
-    async def _keep_listening(self, connection: asyncpg.Connection) -> None:
+    async def _keep_listening(self) -> None:
         """Make a new listening connection whenever one breaks. Readers poll meanwhile."""
-        while True:
+        while self._ear:
             lost = asyncio.Event()
-            connection.add_termination_listener(lambda _, lost=lost: lost.set())
-            try:
-                if not connection.is_closed():
-                    await lost.wait()
-            finally:
-                connection.terminate()
+            self._ear.add_termination_listener(lambda _, lost=lost: lost.set())
+            if not self._ear.is_closed():
+                await lost.wait()
             log.warning("bus_listener_lost")
-            connection = await self._listen_again()
+            self._ear = await self._listen_again()
 
     async def _listen_again(self) -> asyncpg.Connection:
         while True:

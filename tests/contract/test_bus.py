@@ -1,5 +1,7 @@
 """Every bus passes the same suite; and the suite notices a bus that loses, repeats, reorders or mixes up."""
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from uuid import uuid4
@@ -154,3 +156,34 @@ async def test_a_bus_that_is_away_says_so_and_comes_back(postgres: PostgresServe
     await bus.stop()
     with pytest.raises(BusUnavailable):
         await bus.publish([record("a", b"3")])
+
+
+async def test_a_bus_that_is_stopped_while_it_connects_leaves_no_connection_behind(postgres: PostgresServer) -> None:
+    url = await postgres.fresh_database("bus")
+    watching = await asyncpg.connect(postgres.admin_url.replace("+asyncpg", ""))
+
+    async def connected() -> int:
+        count: int = await watching.fetchval(
+            "select count(*) from pg_stat_activity where datname = $1", url.rsplit("/", 1)[1]
+        )
+        return count
+
+    gc.disable()  # what was forgotten is not to be closed by chance
+    try:
+        for steps in range(12):
+            bus = PostgresBus(url)
+            await bus.start()
+            publishing = asyncio.create_task(bus.publish([record("a", b"1")]))
+            for _ in range(steps):
+                await asyncio.sleep(0)  # noqa: TID251 a step of the loop, no pause
+            await bus.stop()
+            await asyncio.gather(publishing, return_exceptions=True)
+            del bus, publishing
+
+        async def all_gone() -> bool:
+            return await connected() == 0
+
+        await eventually(all_gone)
+    finally:
+        gc.enable()
+        await watching.close()
