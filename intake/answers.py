@@ -20,8 +20,11 @@ class Filed(BaseModel):
     id: UUID
     receipt: str
     status: Status
-    tracking_token: str
-    """Opens this one request; for the resident alone."""
+    tracking_token: str | None
+    """Opens this one request, and rates its answer; for the resident alone.
+
+    Null for whoever takes tasks himself: the notices carry it to the resident.
+    """
     promises: Promises
 
 

@@ -69,6 +69,12 @@ async def test_a_filing_gets_its_receipt(harness: Harness) -> None:
     assert response.headers["heed-seen"] == f"intake:{answer['id']}:1"
 
 
+@pytest.mark.parametrize("kind", [Kind.PARTNER, Kind.LIAISON, Kind.DEPUTY])
+async def test_who_takes_tasks_gets_no_token_to_rate_his_own_answer_with(harness: Harness, kind: Kind) -> None:
+    response = await post(harness, "/v1/requests", body(), handler(kind))
+    assert (response.status_code, response.json()["tracking_token"]) == (201, None)
+
+
 async def test_that_it_was_received_is_stated_before_its_text(harness: Harness) -> None:
     request_id = await file(harness, category="medical", persons=2, vulnerability=["elderly", "alone", "elderly"])
     first, second = await harness.stated()
