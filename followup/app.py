@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 from followup import api, bulletin_api, figures_api, handlers, lookback_api, plan, rounds, sealing, store
 from followup.figure_store import FOLDED_AT_ONCE, fold
 from shared.clock import Clock
-from shared.contracts import operations, requests
+from shared.contracts import directory, operations, requests
 from shared.contracts.vocabulary import AlarmKind
 from shared.service import Service
 from shared.settings import Settings, required
@@ -36,7 +36,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         settings,
         clock,
         migrations=Path(__file__).parent / "migrations",
-        topics=(requests.TOPIC, operations.TOPIC),
+        topics=(requests.TOPIC, operations.TOPIC, directory.TOPIC),
         take=handlers.take,
         handles=handlers.HANDLES,
         witness=sealing.witness,

@@ -6,7 +6,7 @@ It is made from tallies, which come either from the sums kept incrementally (as 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -17,6 +17,7 @@ from followup.figures import NOTHING, Counts, Figures, figures, sentence, total
 from followup.recount import Row, grouped, sketches
 from followup.stages import StageTimes, by_stage
 from shared.contracts import requests as r
+from shared.contracts.directory import Named
 from shared.contracts.envelope import Event, Fact
 from shared.contracts.vocabulary import Colour, Decider, Language, RejectionReason
 from shared.rates import Rate, rate
@@ -25,6 +26,8 @@ HOURS = 72
 """How many hours of arrivals are shown, the last ones."""
 LINES = 20
 """How many areas and organisations are shown, those with the most requests."""
+NAMED = ("area", "organisation")
+"""The dimensions whose values the directory names."""
 EXCLUSIONS = 20
 OPEN = ("received", "triaged", "assigned", "accepted", "answered", "disputed")
 
@@ -103,6 +106,19 @@ class Bulletin:
     """The last rejected requests."""
     alarms: dict[str, int] | None
     """Open alarms of all services by kind; null as of an earlier moment, since the log of requests does not say."""
+    names: Mapping[str, Named] = field(default_factory=dict)
+    """Of the organisations and areas that are shown, and of the areas above those; as they are called now."""
+
+    @property
+    def ids(self) -> set[str]:
+        """The organisations and areas whose names are wanted."""
+        values = [line.value for name in NAMED for line in self.groups[name] if line.value]
+        return {step for value in values for step in path(value)}
+
+
+def path(area: str) -> list[str]:
+    """An area after those it lies in: `a/b` after `a`."""
+    return ["/".join(area.split("/")[:n]) for n in range(1, area.count("/") + 2)]
 
 
 def make(

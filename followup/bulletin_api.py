@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
@@ -80,7 +81,8 @@ async def read_bulletin(
     now = service.clock.now()
     if at is not None and at > now:
         raise InvalidInput("`at` lies ahead. Nobody knows yet; leave it out for the present bulletin.")
-    shown = await _kept(service, now) if at is None else await _recounted(service, at.astimezone(UTC))
+    made = await _kept(service, now) if at is None else await _recounted(service, at.astimezone(UTC))
+    shown = replace(made, names=await service.query(store.names.load, made.ids))
     kind = format or next((one for one in (Format.HTML, Format.MARKDOWN) if MEDIA[one] in accept), Format.JSON)
     return Response(_written(shown, kind, lang, service), media_type=MEDIA[kind], headers=PAGE_HEADERS)
 

@@ -6,7 +6,7 @@ from posixpath import commonprefix
 from zoneinfo import ZoneInfo
 
 from followup.bulletin import Bulletin, Line
-from followup.bulletin_words import COUNTED, DIMENSIONS, FIGURES, HEADINGS, STAGES, VALUES, lasted, rated, say
+from followup.bulletin_words import COUNTED, DIMENSIONS, FIGURES, HEADINGS, STAGES, VALUES, called, lasted, rated, say
 from followup.definitions import DEFINITIONS
 from followup.figures import RATES, percent
 from followup.stages import ALL
@@ -114,11 +114,12 @@ class Writer:
         lines = self.shown.groups[dimension]
         most = max((line.received for line in lines), default=1)
         above = shared_path([line.value for line in lines if line.value]) if dimension == "area" else ""
-        names = [say(VALUES, line.value and line.value.removeprefix(above), self.lang) for line in lines]
+        names = [called(dimension, line.value, self.shown.names, self.lang, above) for line in lines]
         rows = [Bar(name, self._of(line), line.received / most) for name, line in zip(names, lines, strict=True)]
         heading = say(DIMENSIONS, dimension, self.lang)
         more = self.shown.left_out.get(dimension)
-        note = f'<p class="note">{escape(above)}…</p>' if above else ""
+        around = called("area", above.rstrip("/"), self.shown.names, self.lang)
+        note = f'<p class="note">{escape(around)} › …</p>' if above else ""
         note += f'<p class="note">{self.head("more").format(n=more)}</p>' if more else ""
         return self.section(escape(heading), bars(rows, heading) + note)
 

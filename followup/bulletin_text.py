@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from followup.bulletin import Bulletin
-from followup.bulletin_words import COUNTED, DIMENSIONS, FIGURES, HEADINGS, STAGES, VALUES, lasted, rated, say
+from followup.bulletin_words import COUNTED, DIMENSIONS, FIGURES, HEADINGS, STAGES, VALUES, called, lasted, rated, say
 from followup.definitions import DEFINITIONS
 from followup.figures import RATES
 from followup.stages import ALL
@@ -66,7 +66,7 @@ def _stages(shown: Bulletin, lang: Language, head: dict[str, str]) -> Table:
 def _of_dimension(shown: Bulletin, dimension: str, lang: Language, head: dict[str, str]) -> Table:
     rows = [
         (
-            say(VALUES, line.value, lang),
+            called(dimension, line.value, shown.names, lang),
             line.received,
             line.still_open,
             rated(line.effective_answer, lang),

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from followup.bulletin import NAMED, path
 from followup.definitions import DEFINITIONS
 from followup.figures import percent as as_percent
+from shared.contracts.directory import Named
 from shared.contracts.vocabulary import Language
 from shared.rates import Rate
 
@@ -128,6 +130,14 @@ def say(words: Words, name: str | None, lang: Language) -> str:
         name, words = "without", HEADINGS
     pair = words.get(name)
     return name if pair is None else pair[lang is Language.EN]
+
+
+def called(dimension: str, value: str | None, names: Mapping[str, Named], lang: Language, above: str = "") -> str:
+    """A dimension's value in words; an area with those it lies in below `above`; an id where there is no name."""
+    if value is None or dimension not in NAMED:
+        return say(VALUES, value, lang)
+    steps = [(step, names.get(step)) for step in path(value) if len(step) > len(above)]
+    return " › ".join(getattr(name, lang) if name else step.rsplit("/", 1)[-1] for step, name in steps)
 
 
 def lasted(seconds: float | None, lang: Language) -> str:

@@ -19,7 +19,7 @@ from followup.tracing import Trace, traces
 from shared.contracts import FACTS, Event, Fact
 from shared.contracts import requests as r
 from shared.contracts import reviews as v
-from shared.contracts.directory import PolicyRecorded
+from shared.contracts.directory import AreaRecorded, OrganisationRecorded, PolicyRecorded
 from shared.contracts.operations import AlarmCleared, AlarmRaised
 from shared.contracts.texts import TextRecorded
 from shared.contracts.vocabulary import Language, Outcome, Status, TextKind
@@ -52,6 +52,7 @@ class Desk:
         self._voided: set[UUID] = set()
         self.assigned: list[Improvement] = []
         self.done: dict[UUID, datetime] = {}
+        self.named: list[Fact] = []
         self._lots: dict[tuple[UUID, datetime], Lot] = {}
         self._drawn_later: dict[tuple[UUID, datetime], Reason] = {}
         self._tallies: dict[Cell, Tally] = {}
@@ -200,6 +201,7 @@ async def take(work: Work, events: Sequence[Event[Fact]]) -> None:
     for event in events:
         HANDLES[type(event.fact)](desk, event)
     await desk.leave(from_log=True)
+    await store.names.take(work.connection, desk.named)
     await store.save_alarms(work.connection, desk.cleared, list(desk.raised.values()))
 
 
@@ -263,14 +265,21 @@ def on_improvement_done(desk: Desk, event: Event[Fact]) -> None:
     desk.done[fact.improvement_id] = event.time
 
 
+def on_named(desk: Desk, event: Event[Fact]) -> None:
+    """The directory says how an organisation or an area is called."""
+    desk.named.append(event.fact)
+
+
 HANDLES: dict[type[Fact], Callable[[Desk, Event[Fact]], None]] = {
     **{fact: on_request_fact for fact in FACTS.values() if fact.TOPIC == r.TOPIC},
     AlarmRaised: on_alarm_raised,
     AlarmCleared: on_alarm_cleared,
     v.ImprovementAssigned: on_improvement_assigned,
     v.ImprovementDone: on_improvement_done,
+    OrganisationRecorded: on_named,
+    AreaRecorded: on_named,
 }
-"""What followup reacts to: every fact about a request moves its life; alarms and improvements make their lists."""
+"""What followup reacts to: facts about a request move its life; alarms and improvements make their lists."""
 
 
 # What time decides

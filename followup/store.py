@@ -18,6 +18,7 @@ from shared.contracts.requests import TOPIC
 from shared.contracts.vocabulary import AlarmKind, Medium
 from shared.database import Transaction, new_metadata
 from shared.messaging.positions import as_of
+from shared.names import Names
 from shared.rows import JsonText, among, by_column, upsert_given
 
 metadata = new_metadata()
@@ -73,6 +74,8 @@ alarms = sa.Table(
     sa.Column("last_at", At, nullable=False),
 )
 sa.Index("ix_alarms_list", alarms.c.raised_at, alarms.c.subject, alarms.c.kind, alarms.c.service)
+
+names = Names(metadata)
 
 # Every plan that was in force; the newest is. The seed of the draws stays with it and leaves the database never.
 plans = sa.Table(

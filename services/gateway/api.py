@@ -146,7 +146,7 @@ def _wanted(asked: Asked, caller: Principal) -> store.Wanted:
 
 
 async def _summaries(service: Service, views: list[View], caller: Principal, now: datetime) -> list[shown.Summary]:
-    names = await service.query(store.load_names, [name for view in views for name in shown.ids_named(view)])
+    names = await service.query(store.names.load, [name for view in views for name in shown.ids_named(view)])
     return [shown.Summary.model_validate(shown.summary(view, caller, names, now)) for view in views]
 
 

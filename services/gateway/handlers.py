@@ -1,6 +1,6 @@
 """Facts become views: a batch is read, folded in memory, and written in few statements."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.gateway import store
@@ -34,7 +34,7 @@ class Views:
         connection = work.connection
         await _take_requests(connection, [e for e in events if isinstance(e.fact, RequestFact)])
         await _take_texts(connection, [e for e in events if isinstance(e.fact, TextRecorded | TextErased)])
-        await _take_names(connection, (e.fact for e in events))
+        await store.names.take(connection, (e.fact for e in events))
         self._hub.note(e.subject for e in events)
 
 
@@ -59,17 +59,3 @@ async def _take_texts(connection: Transaction, events: Sequence[Event[Fact]]) ->
         await store.save_texts(connection, recorded)
     if erased := last.keys() - recorded.keys():
         await store.remove_texts(connection, erased)
-
-
-async def _take_names(connection: Transaction, facts: Iterable[Fact]) -> None:
-    named = {}
-    for fact in facts:
-        match fact:
-            case OrganisationRecorded():
-                named[fact.organisation] = fact.name
-            case AreaRecorded():
-                named[fact.area] = fact.name
-            case _:
-                pass
-    if named:
-        await store.save_names(connection, named)

@@ -63,7 +63,7 @@ async def load(connection: Transaction, request_id: UUID, marks: list[Seen], aft
     if view is None:
         return None
     entries = await store.list_entries(connection, request_id, after)
-    names = await store.load_names(connection, shown.ids_named(view))
+    names = await store.names.load(connection, shown.ids_named(view))
     return Found(view, entries, names, seen)
 
 

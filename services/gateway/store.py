@@ -12,13 +12,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.gateway.model import View, next_due
 from shared.contracts import TOPICS, Event, Fact
-from shared.contracts.directory import Named
 from shared.contracts.texts import TextRecorded
 from shared.contracts.vocabulary import Colour, Status, TextKind
 from shared.database import Transaction, new_metadata
 from shared.identity import Kind, Principal
 from shared.messaging.tables import histories
 from shared.messaging.work import Seen
+from shared.names import Names
 from shared.rows import JsonText, among, by_column, insert_given, upsert_given
 
 metadata = new_metadata()
@@ -93,13 +93,7 @@ texts = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
 )
 
-names = sa.Table(
-    "names",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),  # of an organisation, or of an area
-    sa.Column("zh", sa.Text, nullable=False),
-    sa.Column("en", sa.Text, nullable=False),
-)
+names = Names(metadata)
 
 VIEWS = TypeAdapter(View)
 
@@ -211,21 +205,6 @@ async def save_texts(connection: Transaction, recorded: Mapping[UUID, TextRecord
 async def remove_texts(connection: Transaction, ids: Iterable[UUID]) -> None:
     """Forget texts whose retention is over."""
     await connection.execute(sa.delete(texts).where(among(texts.c.id, ids)))
-
-
-SAVE_NAMES = upsert_given(names, *names.c.keys(), key=("id",))
-
-
-async def save_names(connection: Transaction, named: Mapping[str, Named]) -> None:
-    """Keep the names of organisations and areas."""
-    rows = [{"id": name_id, "zh": name.zh, "en": name.en} for name_id, name in sorted(named.items())]
-    await connection.execute(SAVE_NAMES, by_column(names.c.keys(), rows))
-
-
-async def load_names(connection: Transaction, ids: Iterable[str]) -> dict[str, Named]:
-    """The names of those of the organisations and areas that are known."""
-    rows = await connection.execute(sa.select(names).where(among(names.c.id, ids)))
-    return {row.id: Named(zh=row.zh, en=row.en) for row in rows}
 
 
 async def has_seen(connection: Transaction, marks: Sequence[Seen]) -> bool:

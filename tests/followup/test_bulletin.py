@@ -23,6 +23,7 @@ from followup.recount import rows
 from followup.stages import STAGES
 from shared.contracts import Event, Fact, encode
 from shared.contracts import requests as r
+from shared.contracts.directory import AreaRecorded, Named, OrganisationRecorded
 from shared.contracts.vocabulary import (
     AlarmKind,
     Category,
@@ -201,12 +202,41 @@ def test_what_all_areas_lie_in_is_said_once() -> None:
     assert shared_path(["a/b", "c"]) == shared_path([]) == ""
 
 
+def test_places_and_organisations_are_called_by_their_names(plan: Plan) -> None:
+    builder = Builder()
+    areas = ("c/t/v/01", "c/t/v/02", "c/t/w/01", "c/t/w/01")
+    grids = [Story(builder).received(area=area).triaged(Colour.RED).assigned() for area in areas]
+    shown = made(plan, grids)
+    assert shown.ids == {"c", "c/t", "c/t/v", "c/t/w", "c/t/v/01", "c/t/v/02", "c/t/w/01", "central-hospital"}
+    names = ("c", "某市", "City"), ("c/t", "某镇", "Town"), ("c/t/v", "虎村", "Tiger"), ("c/t/v/01", "一格", "Grid 1")
+    named = {key: Named(zh=zh, en=en) for key, zh, en in names}
+    shown = replace(shown, names=named | {"central-hospital": Named(zh="中心医院", en="Central Hospital")})
+    page, text = to_html(shown, Language.EN, SHANGHAI), to_markdown(shown, Language.ZH, SHANGHAI)
+    for words in (">Tiger › Grid 1<", ">Tiger › 02<", ">w › 01<", ">City › Town › …<", ">Central Hospital<"):
+        assert words in page
+    for words in ("| 某市 › 某镇 › 虎村 › 一格 |", "| 中心医院 |"):
+        assert words in text
+
+
 # The door
 
 
 async def ask(harness: Harness, query: str = "", who: Principal = OPERATOR, **headers: str) -> Any:
     async with harness.client(who, **headers) as client:
         return await client.get(f"/v1/bulletin{query}")
+
+
+async def test_the_directory_says_how_they_are_called(harness: Harness) -> None:
+    builder = Builder()
+    await harness.take(*Story(builder).received(area="c/t").triaged(Colour.RED).assigned().events)
+    for name in ("Old", "New"):
+        facts = (
+            AreaRecorded(area="c", level="city", name=Named(zh="某市", en=name)),
+            OrganisationRecorded(organisation="central-hospital", name=Named(zh="中心医院", en=name)),
+        )
+        await harness.take(*(builder.event(fact, fact.name.zh) for fact in facts))
+    shown = (await ask(harness)).json()["names"]
+    assert shown == {"c": {"zh": "某市", "en": "New"}, "central-hospital": {"zh": "中心医院", "en": "New"}}
 
 
 async def test_from_the_sums_it_is_the_same_as_from_the_log(harness: Harness, plan: Plan) -> None:

@@ -11,6 +11,7 @@ from followup.app import build
 from followup.seal_store import chains
 from shared.bus import Delivered, Partition
 from shared.contracts import Record, encode
+from shared.contracts.directory import Named, OrganisationRecorded
 from shared.contracts.operations import AlarmCleared, LogSealed
 from shared.contracts.vocabulary import AlarmKind
 from shared.messaging.tables import positions
@@ -171,3 +172,11 @@ async def test_sealing_that_comes_to_an_old_log_begins_where_followup_stands(rea
     [fact] = await seal(reading)
     assert (fact.first_position, fact.to_position, fact.records) == (40, 43, 3)
     assert fact.hash == expected(records, 40).hash.hex()
+
+
+async def test_what_a_compacted_topic_loses_one_day_is_in_no_hash(reading: Harness) -> None:
+    at = Partition("heed.directory", 0)
+    await reading.service.positions.claim([at])
+    fact = OrganisationRecorded(organisation="hospital", name=Named(zh="医院", en="Hospital"))
+    await read(reading, batch([encode(Builder().event(fact, "hospital"))], at=at))
+    assert (await kept(reading), await seal(reading)) == ([], [])
