@@ -11,6 +11,7 @@ from bench.report import Row, at_least
 from services.cluster.kafka import brokers_in
 from shared.bus import Partition, number_of
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import Address
 from shared.contracts import Record
 
 ROUNDS = 3
@@ -81,7 +82,7 @@ async def measure(work: Path, count: int) -> list[Row]:
     """The rows about the bus; ours and the plain one take turns."""
     rates: dict[str, list[float]] = {"plain out": [], "our out": [], "plain in": [], "our in": []}
     async with brokers_in(work / "bus", 1) as brokers:
-        bus = KafkaBus(brokers.servers, PARTITIONS)
+        bus = KafkaBus(Address(brokers.servers), PARTITIONS)
         producer = AIOKafkaProducer(bootstrap_servers=brokers.servers, acks="all", enable_idempotence=True)
         await producer.start()
         try:

@@ -23,7 +23,8 @@ from bench.report import Row
 from bench.words import body
 from services.cluster import run as cluster
 from services.standalone import NAMES
-from shared.bus.kafka import KafkaBus, servers_in
+from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import Address
 from shared.clock import Clock
 from shared.contracts import TOPICS
 from shared.settings import Settings
@@ -168,7 +169,7 @@ async def on_kafka(work: Path) -> AsyncIterator[Measured]:
 
 async def read_through(url: str) -> tuple[int, int]:
     """How many facts are on the log, and their bytes."""
-    bus, facts, octets = KafkaBus(servers_in(url)), 0, 0
+    bus, facts, octets = KafkaBus(Address.of(url)), 0, 0
     try:
         ends = await bus.ends(TOPICS)
         at = dict.fromkeys(ends, 0)

@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     database: str | None = Field(None, description="URL of this one service's own database, for `heed serve`.")
     bus: str | None = Field(
         None,
-        description="URL of the bus: kafka://host:9092,host:9092 for a Kafka cluster, postgresql://… for the log in "
-        "PostgreSQL.",
+        description="URL of the bus: kafka://host:9092,host:9092 for a Kafka cluster, kafka+tls://user:password@… for "
+        "one that asks who is there (docs/operating.md), postgresql://… for the log in PostgreSQL.",
     )
     bus_partitions: int = Field(4, ge=1, le=256, description="Partitions of each topic, fixed when it is created.")
     bus_replication: int | None = Field(

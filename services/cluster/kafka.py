@@ -20,6 +20,7 @@ import structlog
 
 from shared.bus import BusUnavailable
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import Address
 from shared.clock import Clock
 from shared.settings import ROOT
 
@@ -114,9 +115,9 @@ class Broker:
 class Brokers:
     """One or three brokers that make a cluster."""
 
-    def __init__(self, folder: Path, brokers: int) -> None:
-        """`folder` keeps the state of all, and their ports."""
-        self._folder = folder
+    def __init__(self, folder: Path, brokers: int, more: str = "") -> None:
+        """`folder` keeps the state of all, and their ports; `more` goes below the recipe, and in its place."""
+        self._folder, self._more = folder, more
         self.all = [Broker(folder / f"broker-{n}", n) for n in range(1, brokers + 1)]
         self._ports: list[tuple[int, int]] = []
 
@@ -136,7 +137,7 @@ class Brokers:
         self._folder.mkdir(parents=True, exist_ok=True)
         cluster, self._ports = self._kept()
         voters = ",".join(f"{n}@127.0.0.1:{controller}" for n, (_, controller) in enumerate(self._ports, 1))
-        recipe = Template((RECIPE / "broker.properties").read_text())
+        recipe = Template((RECIPE / "broker.properties").read_text() + self._more)
         for broker, (port, controller) in zip(self.all, self._ports, strict=True):
             properties = recipe.substitute(
                 node_id=broker.number,
@@ -152,7 +153,7 @@ class Brokers:
 
     async def joined(self) -> None:
         """Return once every broker belongs to the cluster; raises NoKafka where one ended or it took too long."""
-        bus, clock = KafkaBus(self.servers), Clock()
+        bus, clock = KafkaBus(Address(self.servers)), Clock()
         try:
             async with asyncio.timeout(START_SECONDS):
                 while not all([await _listens(port) for port, _ in self._ports]) or await _count(bus) < len(self.all):

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.structs import ConsumerRecord
 
 from shared.bus import BusUnavailable, Delivered, Partition, number_of
+from shared.bus.kafka_address import Address
 from shared.bus.kafka_connection import tell_of_closed_connections
 from shared.clock import Clock
 from shared.contracts import COMPACTED, Record, callbacks
@@ -44,19 +45,18 @@ AWAY = (KafkaError, OSError, TimeoutError)
 log = structlog.get_logger()
 
 
-def servers_in(url: str) -> list[str]:
-    """The addresses in `kafka://host:port,host:port`."""
-    return [server for server in url.split("://", 1)[1].rstrip("/").split(",") if server]
-
-
 class KafkaBus:
     """The log in topics of a Kafka cluster."""
 
-    def __init__(self, servers: Sequence[str], partitions: int = 4, copies: int | None = None) -> None:
+    def __init__(self, address: Address, partitions: int = 4, copies: int | None = None) -> None:
         """`partitions` and `copies` are what a topic gets when it is made; None for one a broker, at most three."""
         tell_of_closed_connections()
         self._partitions, self._copies = partitions, copies
-        self._common: dict[str, Any] = {"bootstrap_servers": list(servers), "request_timeout_ms": REQUEST_MS}
+        self._common: dict[str, Any] = {
+            "bootstrap_servers": list(address.servers),
+            "request_timeout_ms": REQUEST_MS,
+            **address.security,
+        }
         self._known: dict[str, list[Partition]] = {}
         self._producer: AIOKafkaProducer | None = None
         self._asking: AIOKafkaConsumer | None = None

@@ -11,6 +11,7 @@ import pytest
 
 from shared.bus import Bus, BusUnavailable, Delivered, Partition
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import Address
 from shared.bus.postgres import PostgresBus
 from shared.contracts import Record
 from tests.contract.bus_cases import (
@@ -55,7 +56,7 @@ class TopicsOfItsOwn(KafkaBus):
     """A bus on which topics are new, as a fresh database is for the other."""
 
     def __init__(self, servers: Sequence[str]) -> None:
-        super().__init__(servers)
+        super().__init__(Address(servers))
         self._name = f".{uuid4().hex[:8]}"
 
     async def publish(self, records: Sequence[Record]) -> None:

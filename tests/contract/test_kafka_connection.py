@@ -10,6 +10,7 @@ from aiokafka.protocol.admin import ApiVersionRequest
 
 from shared.bus import kafka
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import Address
 from shared.bus.kafka_connection import Connection
 from tests.contract.bus_cases import TOPIC, record
 from tests.support.kafka import mock_servers
@@ -40,7 +41,7 @@ def test_a_closed_connection_is_told_of(kind: type[Any], raised: type[Exception]
 async def test_a_quiet_reader_connects_anew_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka, "QUIET_SECONDS", 0.1)
     with mock_servers(1) as servers:
-        bus = KafkaBus(servers)
+        bus = KafkaBus(Address(servers))
         try:
             positions = dict.fromkeys(await bus.partitions(TOPIC), 0)
             async with bus.reader() as reader:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # t
 
 from shared.bus import number_of
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import Address
 from shared.contracts import TOPICS, Event, Fact, Record, encode, requests, texts
 from tests.contract.examples import AT, EXAMPLES, REQUEST
 
@@ -48,7 +49,7 @@ def tail(servers: Sequence[str], topic: str, count: int) -> list[Message]:
 
 async def published(servers: Sequence[str], topic: str, records: Sequence[Record]) -> list[Message]:
     """The records, published by our bus, as the stock client reads them."""
-    bus = KafkaBus(servers, PARTITIONS)
+    bus = KafkaBus(Address(servers), PARTITIONS)
     try:
         await bus.publish(records)
     finally:
@@ -109,7 +110,7 @@ async def test_a_stock_producer_puts_a_key_where_we_do(kafka: list[str]) -> None
 
 
 async def test_it_sees_the_settings_that_keep_what_is_promised(kafka: list[str]) -> None:
-    bus = KafkaBus(kafka)
+    bus = KafkaBus(Address(kafka))
     for topic in TOPICS:
         await bus.partitions(topic)
     await bus.stop()

@@ -12,7 +12,7 @@ import pytest
 
 from services import cli, standalone
 from services.installation import ADMIN, NEEDS
-from shared.bus.kafka import servers_in
+from shared.bus.kafka_address import Address
 from shared.database import POOL_CONNECTIONS
 from shared.settings import Settings
 from tests.deploy.deployment import BUILDS, DEPLOY, SETTINGS, STOP_SECONDS, compose, secrets_in
@@ -151,7 +151,7 @@ def test_the_broker_is_where_the_services_look_and_of_the_version_that_the_tests
     version = re.search(r"<kafka.version>(.*)</kafka.version>", pom)
     assert version
     assert kafka["image"] == f"docker.io/apache/kafka:{version[1]}"
-    (server,) = {tuple(servers_in(service["environment"]["HEED_BUS"])) for service in SERVED.values()}
+    (server,) = {tuple(Address.of(service["environment"]["HEED_BUS"]).servers) for service in SERVED.values()}
     assert f"PLAINTEXT://{server[0]}" == kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert {service["environment"]["HEED_BUS_REPLICATION"] for service in SERVED.values()} == {"1"}
     assert kafka["environment"]["KAFKA_LOG_FLUSH_INTERVAL_MESSAGES"] == "1", "one copy must be on a disk"

@@ -14,7 +14,7 @@ import pytest
 
 from services import cli, standalone
 from services.installation import ADMIN, NEEDS
-from shared.bus.kafka import servers_in
+from shared.bus.kafka_address import Address
 from shared.settings import Settings
 from tests.deploy.deployment import (
     BUILDS,
@@ -158,7 +158,7 @@ def test_consumers_are_scaled_by_the_lag_of_their_own_group(read: Read) -> None:
         watched = {trigger["topic"]: trigger["consumerGroup"] for trigger in triggers}
         assert watched == {topic: group for topic, group in reads(name).items() if topic not in GENERAL}
         servers = {server for trigger in triggers for server in trigger["bootstrapServers"].split(",")}
-        assert servers == set(servers_in(settings["HEED_BUS"]))
+        assert servers == set(Address.of(settings["HEED_BUS"]).servers)
         assert scaler["spec"]["maxReplicaCount"] <= int(settings["HEED_BUS_PARTITIONS"]), "more would have no partition"
 
 
@@ -308,7 +308,7 @@ def peers(named: list[Manifest], manifests: list[Manifest]) -> set[str]:
 @both
 def test_each_reaches_the_bus_and_only_callbacks_the_world(read: Read) -> None:
     manifests = read()
-    (server,) = servers_in(of_kind(manifests, "ConfigMap")["heed"]["data"]["HEED_BUS"])
+    (server,) = Address.of(of_kind(manifests, "ConfigMap")["heed"]["data"]["HEED_BUS"]).servers
     policies = of_kind(manifests, "NetworkPolicy")
     common = policies["names-bus-and-databases"]["spec"]
     assert chosen(common["podSelector"], manifests) == {*standalone.NAMES, "databases"}

@@ -21,6 +21,7 @@ from services.cluster.processes import Replica
 from services.cluster.run import Cluster
 from services.standalone import NAMES
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import Address
 from shared.clock import Clock, wall_now
 from shared.contracts import Record
 from shared.contracts.requests import TOPIC, RequestWithdrawn
@@ -189,7 +190,7 @@ async def freeze_replica(broken: Broken) -> None:
 
 async def duplicate_the_log(broken: Broken) -> None:
     """Everything about requests delivered a second time, late and behind what came since."""
-    bus = KafkaBus(broken.cluster.brokers.servers)
+    bus = KafkaBus(Address(broken.cluster.brokers.servers))
     try:
         records = await read_topic(bus, TOPIC)
         for n in range(0, len(records), 500):
@@ -234,7 +235,7 @@ async def unhandleable_event(broken: Broken) -> None:
             "ce_source": f"/heed/{STRANGER}", "ce_subject": request_id, "ce_time": wall_now().isoformat(),
             "ce_sequence": "1", "content-type": "application/json",
         }  # fmt: skip
-        bus = KafkaBus(broken.cluster.brokers.servers)
+        bus = KafkaBus(Address(broken.cluster.brokers.servers))
         try:
             await bus.publish([Record(topic=TOPIC, key=request_id, headers=headers, value=b'{"reason": 7}')])
         finally:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from shared.bus import Bus
 from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import Address
 from shared.contracts import Event, Record, encode
 from shared.contracts.requests import RequestWithdrawn
 from shared.contracts.vocabulary import WithdrawalReason
@@ -72,7 +73,7 @@ async def test_own_numbers_go_on_after_those_of_the_log(postgres: PostgresServer
 
 @pytest.mark.timeout(240)
 async def test_the_same_on_kafka(postgres: PostgresServer, kafka: list[str]) -> None:
-    bus = KafkaBus(kafka)
+    bus = KafkaBus(Address(kafka))
     await bus.start()
     try:
         async with Harness.start(noting.build, postgres) as harness:

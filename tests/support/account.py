@@ -10,7 +10,8 @@ import asyncpg
 
 from services import standalone
 from shared.bus import Bus
-from shared.bus.kafka import KafkaBus, servers_in
+from shared.bus.kafka import KafkaBus
+from shared.bus.kafka_address import Address
 from shared.contracts import Event, Fact, Record, decode
 from shared.contracts.life import Life, begin, fold
 from shared.contracts.requests import TOPIC, RequestReceived
@@ -149,7 +150,7 @@ class Books:
     async def log(self) -> list[Event[Fact]]:
         """All facts about requests."""
         if self._map.exists():
-            bus = KafkaBus(servers_in(json.loads(self._map.read_text())["bus"]))
+            bus = KafkaBus(Address.of(json.loads(self._map.read_text())["bus"]))
             try:
                 return each_once(await read_topic(bus, TOPIC))
             finally:
