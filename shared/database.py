@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from alembic import command, context
 from alembic.config import Config
@@ -29,6 +30,7 @@ SESSION = {
     "jit": "off",  # planning cost that queries of a few rows never earn back
 }
 POOL_CONNECTIONS = 8
+CONNECT_SECONDS = 10
 _open: ContextVar[bool] = ContextVar("transaction_open", default=False)
 
 
@@ -47,25 +49,25 @@ def assert_outside_transaction() -> None:
         raise InsideTransaction("end the transaction before calling another machine")
 
 
-def with_driver(url: str) -> str:
-    """The URL with the driver that we use."""
+def as_libpq(url: str) -> str:
+    """The URL as PostgreSQL's own tools know it, whatever driver it names: the library below reads the same."""
     scheme, rest = url.split("://", 1)
-    return f"postgresql+asyncpg://{rest}" if scheme in {"postgres", "postgresql"} else url
+    return f"{scheme.split('+')[0]}://{rest}"
 
 
 class Database:
     """One service's database."""
 
     def __init__(self, url: str, connections: int = POOL_CONNECTIONS) -> None:
-        """`url` is the service's own role and database; opens nothing yet."""
-        self.url = with_driver(url)
+        """`url` is the service's own role and database, with all that libpq takes (`sslmode` …); opens nothing yet."""
+        self.url = as_libpq(url)
         self.engine: AsyncEngine = create_async_engine(
-            self.url,
+            "postgresql+asyncpg://",  # SQLAlchemy reads no more of a URL than host and port
+            async_creator=partial(asyncpg.connect, self.url, server_settings=SESSION, timeout=CONNECT_SECONDS),
             pool_size=connections,
             max_overflow=connections,
             pool_timeout=10,
             hide_parameters=True,  # whatever prints an error prints no values
-            connect_args={"server_settings": SESSION, "timeout": 10},
         )
 
     @asynccontextmanager

@@ -20,10 +20,12 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, urlencode
 
+import asyncpg
 import structlog
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -299,10 +301,15 @@ async def ensure_database(admin_url: str, name: str, secret: str) -> str:
     """See to it that a role `name` with that password owns a database `name`, which nobody else may enter.
 
     May be called again. The account in `admin_url` needs CREATEROLE and CREATEDB. Returns the database's URL, as
-    that role, for SQLAlchemy.
+    that role.
     """
-    url = make_url(admin_url).set(drivername="postgresql+asyncpg")
-    engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    url = make_url(admin_url).set(drivername="postgresql")
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=partial(asyncpg.connect, url.render_as_string(hide_password=False)),
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+    )
     try:
         async with engine.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": SETUP_LOCK})

@@ -17,7 +17,7 @@ import structlog
 from shared.bus import BusUnavailable, Delivered, Partition, number_of
 from shared.clock import Clock
 from shared.contracts.envelope import Record
-from shared.database import SESSION, Database, assert_outside_transaction, migrate
+from shared.database import SESSION, Database, as_libpq, assert_outside_transaction, migrate
 
 CHANNEL = "heed_log"
 RECONNECT_SECONDS = 1.0
@@ -52,7 +52,7 @@ class PostgresBus:
 
     def __init__(self, url: str, partitions: int = 4) -> None:
         """`partitions` is how many each topic gets when it is first used."""
-        self._url = url.replace("postgresql+asyncpg://", "postgresql://")
+        self._url = as_libpq(url)
         self._count = partitions
         self._known: dict[str, list[Partition]] = {}
         self._pool: asyncpg.Pool | None = None

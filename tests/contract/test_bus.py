@@ -137,7 +137,7 @@ async def test_a_bus_that_is_away_says_so_and_comes_back(postgres: PostgresServe
     bus = PostgresBus(url)
     await bus.start()
     await bus.publish([record("a", b"1")])
-    other = await asyncpg.connect(url.replace("+asyncpg", ""))
+    other = await asyncpg.connect(url)
     await other.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity"
         " where datname = current_database() and pid <> pg_backend_pid()"
@@ -161,7 +161,7 @@ async def test_a_bus_that_is_away_says_so_and_comes_back(postgres: PostgresServe
 
 async def test_a_bus_that_is_stopped_while_it_connects_leaves_no_connection_behind(postgres: PostgresServer) -> None:
     url = await postgres.fresh_database("bus")
-    watching = await asyncpg.connect(postgres.admin_url.replace("+asyncpg", ""))
+    watching = await asyncpg.connect(postgres.admin_url)
 
     async def connected() -> int:
         count: int = await watching.fetchval(

@@ -10,7 +10,7 @@ from shared.programs import find_programs
 
 async def tool(name: str, url: str, *arguments: str) -> None:
     """Run pg_dump, psql … on the database of that URL; raises AssertionError with what it said."""
-    parts = urlsplit(url.replace("+asyncpg", ""))
+    parts = urlsplit(url)
     environment = {
         "PATH": os.defpath,
         "LC_ALL": "C",

@@ -67,7 +67,7 @@ async def running(folder: Path, durable: bool = False) -> AsyncIterator[Embedded
 
 
 async def ask(url: str, question: str) -> object:
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    connection = await asyncpg.connect(url)
     try:
         return await connection.fetchval(question)
     finally:

@@ -116,7 +116,7 @@ class Books:
 
     async def connect(self, name: str) -> asyncpg.Connection:
         """A connection to a service's database."""
-        return await asyncpg.connect((await self.url(name)).replace("+asyncpg", ""))
+        return await asyncpg.connect(await self.url(name))
 
     async def fetch(self, name: str, query: str) -> list[Any]:
         """Rows of a service's database."""
