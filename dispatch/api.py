@@ -34,7 +34,7 @@ from dispatch.together import act_together
 from shared.contracts.vocabulary import Medium, ReturnReason
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, RevisionConflict
 from shared.service import Here
-from shared.web import Body, Caller, IdempotencyKey, Page, decode_cursor, encode_cursor, responses
+from shared.web import Body, Caller, IdempotencyKey, Page, encode_cursor, read_cursor, responses
 
 router = APIRouter(prefix="/v1", tags=["dispatch"])
 LONGEST_TEXT = 10_000
@@ -77,15 +77,12 @@ ACTING = (NotFound, Forbidden, TaskHeldByAnother, RevisionConflict, NotInThisSta
 
 
 def _read_place(cursor: str | None) -> Place | None:
-    if cursor is None:
+    values = read_cursor(cursor, datetime, int, datetime, UUID)
+    if values is None:
         return None
-    now, group, at, task_id = decode_cursor(cursor, 4)
-    try:
-        place = Place(datetime.fromisoformat(now), int(group), datetime.fromisoformat(at), UUID(task_id))
-    except (ValueError, TypeError, AttributeError) as broken:
-        raise InvalidInput("The cursor belongs to another list. Begin again without it.") from broken
-    if not 0 <= place.group <= OVER or place.now.tzinfo is None or place.at.tzinfo is None:
-        raise InvalidInput("The cursor belongs to another list. Begin again without it.")
+    place = Place(*values)
+    if not 0 <= place.group <= OVER:
+        raise InvalidInput("The cursor is none that this list gave. Begin again without it.")
     return place
 
 

@@ -17,7 +17,7 @@ from dispatch.tasks import UnknownOrganisation
 from shared.contracts.vocabulary import ProblemKind, Stage
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, RevisionConflict
 from shared.service import Here
-from shared.web import Body, Caller, IdempotencyKey, Page, decode_cursor, encode_cursor, responses
+from shared.web import Body, Caller, IdempotencyKey, Page, page, read_cursor, responses
 
 router = APIRouter(prefix="/v1", tags=["dispatch"])
 
@@ -89,18 +89,7 @@ async def list_improvements(
     limit: Annotated[int, Query(ge=1, le=200, description="Most items on a page.")] = 50,
 ) -> Page[ImprovementShown]:
     """Improvements by when they are due: oversight sees all, an organisation its own."""
-    after = _after(cursor)
+    after = read_cursor(cursor, datetime, UUID)
     rows = await service.query(improving.list_for, caller, only_open=open_, after=after, limit=limit + 1)
-    items = [show(held, service.clock.now()) for held in rows[:limit]]
-    more = len(rows) > limit
-    return Page(items=items, next_cursor=encode_cursor(items[-1].due_at, items[-1].id) if more else None)
-
-
-def _after(cursor: str | None) -> list[object] | None:
-    if cursor is None:
-        return None
-    due_at, id_ = decode_cursor(cursor, 2)
-    try:
-        return [datetime.fromisoformat(due_at), UUID(id_)]
-    except (ValueError, TypeError, AttributeError) as broken:
-        raise InvalidInput("The cursor belongs to another list. Begin again without it.") from broken
+    now = service.clock.now()
+    return page(rows, limit, lambda held: show(held, now), lambda held: (held.due_at, held.id))

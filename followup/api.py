@@ -2,6 +2,7 @@
 
 import unicodedata
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated
 from uuid import UUID
 
@@ -11,11 +12,12 @@ from pydantic import AfterValidator, BaseModel, Field
 from followup import handlers, store
 from followup.handlers import RatingKept, Word
 from followup.lookback import NotAnsweredYet, NotFulfilledYet
+from shared.contracts.life import Life
 from shared.contracts.vocabulary import AlarmKind, Colour, HolderKind, Outcome, Stage, Status
 from shared.identity import DESK
 from shared.problems import Forbidden, InvalidInput, NotFound
 from shared.service import Here
-from shared.web import Body, Caller, IdempotencyKey, Page, decode_cursor, encode_cursor, responses
+from shared.web import Body, Caller, IdempotencyKey, Page, page, read_cursor, responses
 
 router = APIRouter(prefix="/v1", tags=["followup"])
 COMMENT_CHARACTERS = 2000
@@ -94,23 +96,23 @@ async def list_statuses(
     """Every request as the watchdog knows it, by id: to be compared with the log, which is read up to Heed-Read."""
     if caller.kind not in DESK:
         raise Forbidden
-    after = after_cursor(cursor, UUID)
-    rows, read = await service.query(store.list_lives, UUID(str(after[0])) if after else None, limit + 1)
+    (after,) = read_cursor(cursor, UUID) or (None,)
+    rows, read = await service.query(store.list_lives, after, limit + 1)
     response.headers["Heed-Read"] = read
-    items = [
-        StatusItem(
-            id=request_id,
-            status=life.status,
-            listed_as=Status(listed_as),
-            colour=life.colour,
-            category=life.category,
-            outcome=life.outcome,
-            holder=life.holder.kind if life.holder else None,
-            name=life.holder.name if life.holder else None,
-        )
-        for request_id, listed_as, life in rows[:limit]
-    ]
-    return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None)
+    return page(rows, limit, lambda row: _status(*row), lambda row: (row[0],))
+
+
+def _status(request_id: UUID, listed_as: str, life: Life) -> StatusItem:
+    return StatusItem(
+        id=request_id,
+        status=life.status,
+        listed_as=Status(listed_as),
+        colour=life.colour,
+        category=life.category,
+        outcome=life.outcome,
+        holder=life.holder.kind if life.holder else None,
+        name=life.holder.name if life.holder else None,
+    )
 
 
 # Alarms
@@ -140,23 +142,7 @@ async def list_alarms(
     """The open alarms of all services, the oldest first."""
     if caller.kind not in DESK:
         raise Forbidden
-    after = after_cursor(cursor, datetime, str, str, str)
+    after = read_cursor(cursor, datetime, str, str, str)
     rows = await service.query(store.list_alarms, kind=kind, after=after, limit=limit + 1)
-    items = [AlarmItem(**row) for row in rows[:limit]]
-    last = items[-1] if len(rows) > limit else None
-    following = encode_cursor(last.raised_at, last.subject, last.kind, last.service) if last else None
-    return Page(items=items, next_cursor=following)
-
-
-def after_cursor(cursor: str | None, *kinds: type) -> list[object] | None:
-    """The sort values in a cursor, each as its kind; raises InvalidInput where it is none of this list's."""
-    if cursor is None:
-        return None
-    try:
-        return [_read(kind, value) for kind, value in zip(kinds, decode_cursor(cursor, len(kinds)), strict=True)]
-    except (ValueError, TypeError, AttributeError) as broken:
-        raise InvalidInput("The cursor belongs to another list. Begin again without it.") from broken
-
-
-def _read(kind: type, value: str) -> object:
-    return datetime.fromisoformat(value) if kind is datetime else kind(value)
+    place = itemgetter("raised_at", "subject", "kind", "service")
+    return page(rows, limit, lambda row: AlarmItem(**row), place)

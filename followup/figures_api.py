@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from followup import figure_store
-from followup.api import Cursor, Limit, after_cursor
+from followup.api import Cursor, Limit
 from followup.cells import OPENING, day_of, horizon, hour_of
 from followup.definitions import DEFINITIONS, VERSION, Definition
 from followup.figures import Counts, Figures, figures, sentence
@@ -18,7 +18,7 @@ from shared.contracts.vocabulary import Decider, Language, RejectionReason
 from shared.identity import Principal
 from shared.problems import Forbidden, InvalidInput
 from shared.service import Here
-from shared.web import Caller, Page, encode_cursor, responses
+from shared.web import Caller, Page, page, read_cursor, responses
 
 router = APIRouter(prefix="/v1", tags=["figures"])
 MOST_DIMENSIONS = 2
@@ -253,8 +253,10 @@ async def list_exclusions(
 ) -> Page[Exclusion]:
     """What the rates leave out: every rejected request with its reason and who approved it, the oldest first."""
     _check_may_read(caller)
-    after = after_cursor(cursor, datetime, UUID)
+    after = read_cursor(cursor, datetime, UUID)
     rows = await service.query(figure_store.list_exclusions, reason=reason, after=after, limit=limit + 1)
-    items = [Exclusion(is_valid=row["reason"] == RejectionReason.OUT_OF_AREA, **row) for row in rows[:limit]]
-    last = items[-1] if len(rows) > limit else None
-    return Page(items=items, next_cursor=encode_cursor(last.rejected_at, last.request_id) if last else None)
+    return page(rows, limit, _exclusion, lambda row: (row["rejected_at"], row["request_id"]))
+
+
+def _exclusion(row: dict[str, Any]) -> Exclusion:
+    return Exclusion(is_valid=row["reason"] == RejectionReason.OUT_OF_AREA, **row)

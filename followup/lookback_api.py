@@ -1,6 +1,7 @@
 """The HTTP door of look-back: call-backs, scores, draws, its figures, suspicions, the retrospective."""
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from followup import inspecting, lookback_store, quality, reviewing, store
-from followup.api import Cursor, Limit, Mark, Words, after_cursor
+from followup.api import Cursor, Limit, Mark, Words
 from followup.inspecting import AttemptKept, ScoreKept
 from followup.lookback import AnotherMediumNeeded, Attempt, NotDueYet, Visit, VisitOver, VisitState
 from followup.model import Case
@@ -21,7 +22,7 @@ from shared.contracts.vocabulary import AttemptOutcome, Category, Colour, Medium
 from shared.identity import OVERSIGHT
 from shared.problems import Forbidden, InvalidInput, NotFound, RevisionConflict
 from shared.service import Here
-from shared.web import Body, Caller, IdempotencyKey, Page, encode_cursor, responses
+from shared.web import Body, Caller, IdempotencyKey, Page, page, read_cursor, responses
 
 router = APIRouter(prefix="/v1", tags=["followup"])
 From = Annotated[AwareDatetime, Query(alias="from", description="From here on.")]
@@ -105,12 +106,10 @@ async def list_visits(
         to_score=to_score,
         due_by=service.clock.now() if due in {"", "true"} else None,
         not_of=caller.organisation,
-        after=after_cursor(cursor, datetime, UUID),
+        after=read_cursor(cursor, datetime, UUID),
         limit=limit + 1,
     )
-    items = [VisitItem.model_validate(_item(visit, case)) for visit, case in rows[:limit]]
-    more = len(rows) > limit
-    return Page(items=items, next_cursor=encode_cursor(items[-1].due_at, items[-1].id) if more else None)
+    return page(rows, limit, lambda row: VisitItem.model_validate(_item(*row)), lambda row: (row[0].due_at, row[0].id))
 
 
 @router.get("/visits/{visit_id}", responses=responses(NotFound, Forbidden))
@@ -247,11 +246,10 @@ async def list_lots(
     """Every answer that came up in the period, once its seed is published: `heed draw check` draws again from these."""
     if caller.kind not in OVERSIGHT:
         raise Forbidden
-    after = after_cursor(cursor, UUID, datetime)
+    after = read_cursor(cursor, UUID, datetime)
     rows = await service.query(reviewing.list_lots, period, after, limit + 1)
-    items = [LotItem.model_validate(one, from_attributes=True) for one in rows[:limit]]
-    more = len(rows) > limit
-    return Page(items=items, next_cursor=encode_cursor(items[-1].request_id, items[-1].opened_at) if more else None)
+    show = partial(LotItem.model_validate, from_attributes=True)
+    return page(rows, limit, show, lambda lot: (lot.request_id, lot.opened_at))
 
 
 # Reviews

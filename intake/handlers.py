@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 from intake import model, receipts, store
@@ -19,9 +20,9 @@ from shared.identity import Kind, Principal
 from shared.ids import new_id
 from shared.masking import mask
 from shared.messaging.work import Work
-from shared.problems import InvalidInput, Problem
+from shared.problems import Problem
 from shared.tokens import make_tracking_token
-from shared.web import Page, decode_cursor, encode_cursor
+from shared.web import Page, page, read_cursor
 
 
 class ContactLost(Problem):
@@ -126,28 +127,20 @@ async def list_views(
 ) -> Page[LoggedView]:
     """Who saw the contact, the first first."""
     model.permit(caller, Act.READ_VIEWS, await store.find_case(connection, request_id))
-    after = _view_id(cursor) if cursor else None
+    (after,) = read_cursor(cursor, UUID) or (None,)
     rows = await store.list_views(connection, request_id, after, limit + 1)
-    items = [
-        LoggedView(
-            id=row.view_id,
-            viewer_kind=row.viewer_kind,
-            viewer_id=row.viewer_id,
-            organisation=row.organisation,
-            purpose=row.purpose,
-            viewed_at=row.viewed_at,
-        )
-        for row in rows[:limit]
-    ]
-    return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None)
+    return page(rows, limit, _logged, lambda row: (row.view_id,))
 
 
-def _view_id(cursor: str) -> UUID:
-    (value,) = decode_cursor(cursor, 1)
-    try:
-        return UUID(value)
-    except (ValueError, AttributeError, TypeError) as broken:
-        raise InvalidInput("The cursor is not one that we gave. Begin again without it.") from broken
+def _logged(row: Any) -> LoggedView:
+    return LoggedView(
+        id=row.view_id,
+        viewer_kind=row.viewer_kind,
+        viewer_id=row.viewer_id,
+        organisation=row.organisation,
+        purpose=row.purpose,
+        viewed_at=row.viewed_at,
+    )
 
 
 async def _lock(work: Work, request_id: UUID) -> Case | None:

@@ -1,18 +1,20 @@
 """The HTTP door of every service: problems, who calls, Idempotency-Key, paging, what was seen."""
 
 import base64
-import binascii
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from datetime import datetime
+from functools import cache
 from time import perf_counter
+from types import GenericAlias
 from typing import Annotated, Any, Generic, TypeVar
 
 import structlog
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from shared.identity import Principal
@@ -33,6 +35,7 @@ from shared.telemetry import HTTP_SECONDS
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 T = TypeVar("T")
+Row = TypeVar("Row")
 log = structlog.get_logger()
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -61,15 +64,30 @@ def encode_cursor(*values: Any) -> str:
     )
 
 
-def decode_cursor(cursor: str, values: int) -> list[Any]:
-    """The sort values in a cursor; raises InvalidInput where it is none of ours."""
+def page(rows: Sequence[Row], limit: int, show: Callable[[Row], T], place: Callable[[Row], tuple[Any, ...]]) -> Page[T]:
+    """The first `limit` rows as `show` has them; where there are more, the next begins behind `place`."""
+    more = len(rows) > limit
+    return Page(
+        items=[show(row) for row in rows[:limit]],
+        next_cursor=encode_cursor(*place(rows[limit - 1])) if more else None,
+    )
+
+
+def read_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
+    """The sort values in a cursor, each of its kind, a datetime with its offset; raises InvalidInput."""
+    if cursor is None:
+        return None
     try:
-        read = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError) as broken:
-        raise InvalidInput("The cursor is not one that we gave. Begin again without it.") from broken
-    if not isinstance(read, list) or len(read) != values:
-        raise InvalidInput("The cursor belongs to another list. Begin again without it.")
-    return read
+        written = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return _sort_values(kinds).validate_json(written, strict=True)
+    except ValueError as broken:  # of base64 and of pydantic
+        raise InvalidInput("The cursor is none that this list gave. Begin again without it.") from broken
+
+
+@cache
+def _sort_values(kinds: tuple[type, ...]) -> TypeAdapter[tuple[Any, ...]]:
+    values: Any = GenericAlias(tuple, tuple(AwareDatetime if kind is datetime else kind for kind in kinds))
+    return TypeAdapter(values)
 
 
 async def caller_of(request: Request) -> Principal:

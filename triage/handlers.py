@@ -15,8 +15,8 @@ from shared.identity import DESK, Principal
 from shared.masking import mask
 from shared.messaging.timers import moments_missed
 from shared.messaging.work import Timer, Work
-from shared.problems import Forbidden, InvalidInput
-from shared.web import Page, decode_cursor, encode_cursor
+from shared.problems import Forbidden
+from shared.web import Page, page, read_cursor
 from triage import model, store
 from triage.answers import AssessmentShown, ReasonShown, ReviewShown, StandardAnswerShown
 from triage.model import Case, Override
@@ -63,11 +63,10 @@ async def list_assessments(
 ) -> Page[AssessmentShown]:
     """What triage decided on a request, the newest first."""
     model.permit(caller, await store.find_case(connection, request_id), model.READERS)
-    before = _whole(decode_cursor(cursor, 1)[0]) if cursor else None
+    (before,) = read_cursor(cursor, int) or (None,)
     kept = await store.list_decisions(connection, request_id, before, limit + 1)
     texts = await _texts_of(connection, request_id)
-    more = encode_cursor(kept[limit - 1].revision) if len(kept) > limit else None
-    return Page(items=[_shown(each, texts) for each in kept[:limit]], next_cursor=more)
+    return page(kept, limit, lambda each: _shown(each, texts), lambda each: (each.revision,))
 
 
 async def list_reviews(
@@ -76,11 +75,12 @@ async def list_reviews(
     """What a person must look at, the dearest mistakes first, then what is due first."""
     if caller.kind not in DESK:
         raise Forbidden
-    reviews = await store.list_reviews(connection, _place(cursor) if cursor else None, limit + 1)
-    last = reviews[limit - 1] if len(reviews) > limit else None
-    return Page(
-        items=[_review_shown(each, now) for each in reviews[:limit]],
-        next_cursor=encode_cursor(last.order, last.due_at.isoformat(), last.case.request_id) if last else None,
+    reviews = await store.list_reviews(connection, read_cursor(cursor, int, datetime, UUID), limit + 1)
+    return page(
+        reviews,
+        limit,
+        lambda each: _review_shown(each, now),
+        lambda each: (each.order, each.due_at.isoformat(), each.case.request_id),
     )
 
 
@@ -149,23 +149,6 @@ def _review_shown(review: store.Review, now: datetime) -> ReviewShown:
         review_due_at=review.due_at,
         overdue=review.due_at <= now,
     )
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidInput("The cursor is not one that we gave. Begin again without it.")
-    return value
-
-
-def _place(cursor: str) -> tuple[int, datetime, UUID]:
-    order, due_at, request_id = decode_cursor(cursor, 3)
-    try:
-        place = (_whole(order), datetime.fromisoformat(due_at), UUID(request_id))
-    except (TypeError, ValueError, AttributeError) as broken:
-        raise InvalidInput("The cursor is not one that we gave. Begin again without it.") from broken
-    if place[1].tzinfo is None:
-        raise InvalidInput("The cursor is not one that we gave. Begin again without it.")
-    return place
 
 
 # Facts

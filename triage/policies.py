@@ -10,8 +10,8 @@ from shared.contracts.vocabulary import Category
 from shared.database import Transaction
 from shared.identity import Kind, Principal
 from shared.messaging.work import Work
-from shared.problems import Forbidden, InvalidInput, Problem
-from shared.web import Page, decode_cursor, encode_cursor
+from shared.problems import Forbidden, Problem
+from shared.web import Page, page, read_cursor
 from triage import policy_store, rules
 from triage.answers import (
     CategoryTreeShown,
@@ -103,30 +103,30 @@ async def show(connection: Transaction, caller: Principal) -> PolicyShown:
 async def list_log(connection: Transaction, caller: Principal, cursor: str | None, limit: int) -> Page[LoggedShown]:
     """What the machine decided and on which texts, request by request, to try another policy on."""
     _permit(caller)
-    logged = await policy_store.list_log(connection, _place(cursor), limit + 1)
-    items = [
-        LoggedShown(
-            request_id=each.request_id,
-            texts=[
-                TextShown(
-                    text=text.text,
-                    language=text.language,
-                    filed_at=text.filed_at,
-                    received_at=text.received_at,
-                    stated_category=text.stated_category,
-                    vulnerability=list(text.vulnerability),
-                )
-                for text in each.texts
-            ],
-            category=each.decided.category,
-            colour=each.decided.colour,
-            deadline=each.decided.deadline,
-            policy_version=each.decided.policy_version,
-        )
-        for each in logged[:limit]
-    ]
-    more = encode_cursor(str(logged[limit - 1].request_id)) if len(logged) > limit else None
-    return Page(items=items, next_cursor=more)
+    (after,) = read_cursor(cursor, UUID) or (None,)
+    logged = await policy_store.list_log(connection, after, limit + 1)
+    return page(logged, limit, _logged, lambda each: (each.request_id,))
+
+
+def _logged(each: policy_store.Logged) -> LoggedShown:
+    return LoggedShown(
+        request_id=each.request_id,
+        texts=[
+            TextShown(
+                text=text.text,
+                language=text.language,
+                filed_at=text.filed_at,
+                received_at=text.received_at,
+                stated_category=text.stated_category,
+                vulnerability=list(text.vulnerability),
+            )
+            for text in each.texts
+        ],
+        category=each.decided.category,
+        colour=each.decided.colour,
+        deadline=each.decided.deadline,
+        policy_version=each.decided.policy_version,
+    )
 
 
 async def read_category(connection: Transaction, in_force: InForce, category: Category) -> CategoryTreeShown:
@@ -134,15 +134,6 @@ async def read_category(connection: Transaction, in_force: InForce, category: Ca
     branch = (await in_force.rules(connection)).tree[category]
     below = [NodeShown(id=name, name=node.named(), ask=node.asked()) for name, node in branch.below.items()]
     return CategoryTreeShown(id=category, name=branch.named(), ask=branch.asked(), below=below)
-
-
-def _place(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(str(decode_cursor(cursor, 1)[0]))
-    except ValueError as broken:
-        raise InvalidInput("The cursor is not one that we gave. Begin again without it.") from broken
 
 
 def _permit(caller: Principal) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from shared.outgoing import LONGEST_URL, Outgoing, TargetRefused
 from shared.problems import Forbidden, InvalidInput, NotFound, NotInThisState, RevisionConflict
 from shared.sealing import Keyring
 from shared.service import Here
-from shared.web import Body, Caller, IdempotencyKey, Page, encode_cursor, responses
+from shared.web import Body, Caller, IdempotencyKey, Page, page, read_cursor, responses
 
 router = APIRouter()
 EVENT_TYPES = frozenset(name for name, fact in FACTS.items() if fact.TOPIC == TOPIC)
@@ -222,11 +223,10 @@ async def _with_secret(service: Here, tools: Tools, webhook: Webhook) -> Webhook
 async def list_webhooks(caller: Caller, service: Here, cursor: Cursor = None, limit: Limit = 50) -> Page[Webhook]:
     """The endpoints of the caller's organisation; the desk sees all."""
     endpoints.check_may_manage(caller)
-    after = reading.id_in(cursor)
+    (after,) = read_cursor(cursor, UUID) or (None,)
     own = caller.organisation if caller.is_handler else None
     found = await service.query(store.list_endpoints, own, after, limit + 1)
-    items = [Webhook(**_shown(endpoint)) for endpoint in found[:limit]]
-    return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > limit else None)
+    return page(found, limit, lambda endpoint: Webhook(**_shown(endpoint)), lambda endpoint: (endpoint.id,))
 
 
 @router.get("/v1/webhooks/{webhook_id}", responses=SEES)
@@ -274,11 +274,9 @@ async def list_deliveries(
 ) -> Page[Delivery]:
     """What was sent or waits to be sent, newest first, with every attempt."""
     await service.query(endpoints.load_own, caller, webhook_id)
-    before = reading.position_in(cursor)
+    (before,) = read_cursor(cursor, int) or (None,)
     found = await service.query(queue.list_deliveries, webhook_id, state, before, limit + 1)
-    items = [_delivery(row, tried) for row, tried in found[:limit]]
-    more = len(found) > limit
-    return Page(items=items, next_cursor=encode_cursor(found[limit - 1][0].position) if more else None)
+    return page(found, limit, lambda row: _delivery(*row), lambda row: (row[0].position,))
 
 
 def _delivery(row: Any, tried: list[Any]) -> Delivery:
@@ -338,7 +336,7 @@ async def list_notices_of_request(
     request_id: UUID, caller: Caller, service: Here, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[Notice]:
     """Who was told what about a request, newest first. A resident sees what he was told himself."""
-    before = reading.position_in(cursor)
+    (before,) = read_cursor(cursor, int) or (None,)
     found = await reading.notices_of_request(service, caller, request_id, before, limit + 1)
     return _notices(found, limit)
 
@@ -353,11 +351,10 @@ async def list_notices(
 ) -> Page[Notice]:
     """What liaisons, deputies and supervisors were told, newest first: of one's own organisation; the desk sees all."""
     only_mine = mine is not None and mine.lower() not in {"false", "0", "no"}
-    before = reading.position_in(cursor)
+    (before,) = read_cursor(cursor, int) or (None,)
     found = await reading.notices_to(service, caller, before, limit + 1, only_mine=only_mine)
     return _notices(found, limit)
 
 
 def _notices(found: list[Any], limit: int) -> Page[Notice]:
-    items = [Notice.model_validate(row, from_attributes=True) for row in found[:limit]]
-    return Page(items=items, next_cursor=encode_cursor(found[limit - 1].position) if len(found) > limit else None)
+    return page(found, limit, partial(Notice.model_validate, from_attributes=True), lambda row: (row.position,))

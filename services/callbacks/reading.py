@@ -9,34 +9,12 @@ from shared.clock import wall_now
 from shared.contracts.vocabulary import Addressee
 from shared.identity import DESK, Kind, Principal, may_read
 from shared.ids import made_at
-from shared.problems import Forbidden, InvalidInput, NotFound
+from shared.problems import Forbidden, NotFound
 from shared.service import Service
-from shared.web import decode_cursor
 
 YOUNG_SECONDS = 10
 PATIENCE_SECONDS = 2.0
 TO_HANDLERS = (Addressee.LIAISON, Addressee.SUPERVISOR)
-
-
-def position_in(cursor: str | None) -> int | None:
-    """The position that a cursor stands at; raises InvalidInput."""
-    if cursor is None:
-        return None
-    (value,) = decode_cursor(cursor, 1)
-    if not isinstance(value, int):
-        raise InvalidInput("The cursor belongs to another list. Begin again without it.")
-    return value
-
-
-def id_in(cursor: str | None) -> UUID | None:
-    """The id that a cursor stands at; raises InvalidInput."""
-    if cursor is None:
-        return None
-    (value,) = decode_cursor(cursor, 1)
-    try:
-        return UUID(value)
-    except (ValueError, AttributeError) as other:
-        raise InvalidInput("The cursor belongs to another list. Begin again without it.") from other
 
 
 async def notices_of_request(

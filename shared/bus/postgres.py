@@ -63,7 +63,9 @@ class PostgresBus:
         self._arrived = asyncio.Event()
 
     async def start(self) -> None:
-        """Connect, and create the tables."""
+        """Connect, and create the tables; what is started stays as it is."""
+        if self._listening:
+            return
         database = Database(self._url, connections=1)
         try:
             await migrate(database, Path(__file__).parent / "migrations", "log_version")

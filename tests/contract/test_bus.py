@@ -174,6 +174,7 @@ async def test_a_bus_that_is_stopped_while_it_connects_leaves_no_connection_behi
         for steps in range(12):
             bus = PostgresBus(url)
             await bus.start()
+            await bus.start()
             publishing = asyncio.create_task(bus.publish([record("a", b"1")]))
             for _ in range(steps):
                 await asyncio.sleep(0)  # noqa: TID251 a step of the loop, no pause
