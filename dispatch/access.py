@@ -3,7 +3,9 @@
 A liaison's token acts for whoever of the organisation is on duty; a task that went to the deputy is the deputy's.
 """
 
-from dispatch.city import OnDuty, Post
+from datetime import datetime
+
+from dispatch.city import City, OnDuty, Post
 from dispatch.routing import Duty
 from dispatch.tasks import Task, TaskHeldByAnother
 from shared.identity import HANDLERS, OVERSIGHT, STAFF, Kind, Principal
@@ -82,3 +84,34 @@ def check_writes_directory(caller: Principal) -> None:
     """Raise where the caller may not change the directory."""
     if caller.kind not in DIRECTORY_WRITERS:
         raise Forbidden
+
+
+def speaks_for(caller: Principal, city: City, now: datetime) -> list[str]:
+    """Whom a handler's key stands for: himself, if the directory knows him, else whoever has that post now."""
+    if not caller.is_handler or caller.organisation is None:
+        return []
+    person = city.liaisons.get(caller.id)
+    if person is not None and person.organisation == caller.organisation:
+        return [person.id]
+    return city.on_duty(caller.organisation, level_of(caller), now)
+
+
+def check_assures(caller: Principal, organisation: str, person: str | None, city: City, now: datetime) -> None:
+    """Raise where the caller may not confirm an entry of this organisation, or of this person of it.
+
+    A deputy's key confirms for the leader of its own organisation.
+    """
+    if caller.kind in DIRECTORY_WRITERS or (person is not None and person in speaks_for(caller, city, now)):
+        return
+    is_leader = caller.kind is Kind.DEPUTY or caller.id == city.organisations[organisation].supervisor
+    if not (caller.is_handler and caller.organisation == organisation and is_leader):
+        raise Forbidden
+
+
+def check_reads_drills(caller: Principal) -> str | None:
+    """The organisation whose part of a drill the caller may read, None for all; raises where he may read none."""
+    if caller.kind in OVERSIGHT or caller.kind is Kind.SERVICE:
+        return None
+    if not caller.is_handler or caller.organisation is None:
+        raise Forbidden
+    return caller.organisation

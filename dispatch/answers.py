@@ -1,6 +1,5 @@
 """What dispatch answers: tasks and directory entries as the API shows them. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from dispatch.clocks import Clock, Escalation, Nudge, Order, Publication, Reminder, Ring
+from dispatch.differences import Change
 from dispatch.model import Case
 from dispatch.routing import Duty
 from dispatch.tasks import Task, TaskStatus, Together
@@ -135,6 +135,9 @@ class EntryKept(BaseModel):
     revision: int
     changed_at: datetime
     changed_by: str
+    assured_at: datetime | None
+    """When it was last confirmed to be right, by a change or by the word of somebody who knows."""
+    assured_by: str | None
     is_removed: bool
     content: dict[str, Any]
 
@@ -143,16 +146,6 @@ class EntryHistory(EntryKept):
     """An entry with the states that it had before, newest first."""
 
     history: list[EntryKept]
-
-
-class Change(BaseModel):
-    """One entry that a file changes."""
-
-    kind: str
-    id: str
-    change: str
-    """`added`, `changed` or `removed`."""
-    fields: list[str] = Field(default_factory=list)
 
 
 class Applied(BaseModel):
@@ -241,14 +234,3 @@ def next_due(task: Task) -> NextDue | None:
         return None
     stage, clock = running[0]
     return NextDue(stage=stage, at=clock.due_at, then=RECALLED if stage is Stage.ACCEPTED else THEN[Nudge])
-
-
-def differences(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]], kind: str) -> Sequence[Change]:
-    """What changes between two states of one kind of entry, by id."""
-    changes = [Change(kind=kind, id=i, change="added") for i in after if i not in before]
-    for i, new in after.items():
-        old = before.get(i, new)
-        if old != new:
-            fields = sorted(f for f in old.keys() | new.keys() if old.get(f) != new.get(f))
-            changes.append(Change(kind=kind, id=i, change="changed", fields=fields))
-    return changes + [Change(kind=kind, id=i, change="removed") for i in before if i not in after]

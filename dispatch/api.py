@@ -9,10 +9,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from dispatch import directory, handlers
+from dispatch import directory, entries, handlers
 from dispatch.answers import Applied, EntryHistory, EntryKept, NudgeShown, TaskShown
 from dispatch.city import Area, Entry, Liaison, Organisation, Shift
 from dispatch.directory import Desk
+from dispatch.entries import ShiftsOfOne
 from dispatch.files import LONGEST_CHARACTERS, FileKind, InvalidFile
 from dispatch.store import OVER, Place, Wanted
 from dispatch.tasks import (
@@ -287,23 +288,20 @@ async def apply_file(body: FileBody, caller: Caller, service: Here) -> Applied:
 @router.get("/directory", responses=responses(Forbidden))
 async def list_policies(caller: Caller, service: Here) -> Page[EntryKept]:
     """The files in force: versions, routing rules, clocks."""
-    return Page(items=await service.query(directory.list_entries, caller, directory.POLICY))
+    return Page(items=await service.query(directory.list_entries, caller, entries.POLICY))
 
 
 C = TypeVar("C", bound=Entry)
 Offered = tuple[str, str, str]
-ORGANISATIONS: Offered = ("organisations", "{entry_id}", directory.ORGANISATION)
-LIAISONS: Offered = ("liaisons", "{entry_id}", directory.LIAISON)
-SHIFTS: Offered = ("shifts", "{entry_id}", directory.SHIFTS)
-AREAS: Offered = ("areas", "{entry_id:path}", directory.AREA)
+ORGANISATIONS: Offered = ("organisations", "{entry_id}", entries.ORGANISATION)
+LIAISONS: Offered = ("liaisons", "{entry_id}", entries.LIAISON)
+SHIFTS: Offered = ("shifts", "{entry_id}", entries.SHIFTS)
+AREAS: Offered = ("areas", "{entry_id:path}", entries.AREA)
 """An area's id holds slashes."""
+AssuredBefore = Annotated[
+    AwareDatetime | None, Query(description="Only those that nobody has confirmed to be right since then.")
+]
 CHANGING = responses(Forbidden, RevisionConflict, InvalidFile, InvalidInput)
-
-
-class ShiftsOfOne(Entry):
-    """All shifts of one person; the entry's id is the person's."""
-
-    shifts: tuple[Shift, ...]
 
 
 class EntryBody(Body, Generic[C]):
@@ -315,45 +313,47 @@ class EntryBody(Body, Generic[C]):
 
 def _plain(entry_id: str, entry: Entry) -> dict[str, Any]:
     """The entry as it is kept; raises InvalidInput where it is another's than the address says."""
-    ids = {shift.liaison for shift in entry.shifts} if isinstance(entry, ShiftsOfOne) else {getattr(entry, "id", None)}
-    if ids - {entry_id}:
+    parts = entry.shifts if isinstance(entry, ShiftsOfOne) else (entry,)
+    if {part.liaison if isinstance(part, Shift) else getattr(part, "id", None) for part in parts} - {entry_id}:
         raise InvalidInput("The entry's id is not the one in the address.")
-    return entry.model_dump(mode="json", by_alias=True)
+    if any(getattr(part, "assured_at", None) for part in parts):
+        raise InvalidInput("A change confirms the entry now. Leave `assured_at` out.")
+    return entries.plain(entry)
 
 
 @router.put("/organisations/{entry_id}", responses=CHANGING)
 async def put_organisation(entry_id: str, body: EntryBody[Organisation], caller: Caller, service: Here) -> EntryKept:
     """Add or change an organisation."""
     plain = _plain(entry_id, body.content)
-    return await service.command(directory.put_entry, caller, directory.ORGANISATION, entry_id, body.revision, plain)
+    return await service.command(directory.put_entry, caller, entries.ORGANISATION, entry_id, body.revision, plain)
 
 
 @router.put("/liaisons/{entry_id}", responses=CHANGING)
 async def put_liaison(entry_id: str, body: EntryBody[Liaison], caller: Caller, service: Here) -> EntryKept:
     """Add or change a person of an organisation."""
     plain = _plain(entry_id, body.content)
-    return await service.command(directory.put_entry, caller, directory.LIAISON, entry_id, body.revision, plain)
+    return await service.command(directory.put_entry, caller, entries.LIAISON, entry_id, body.revision, plain)
 
 
 @router.put("/shifts/{entry_id}", responses=CHANGING)
 async def put_shifts(entry_id: str, body: EntryBody[ShiftsOfOne], caller: Caller, service: Here) -> EntryKept:
     """Say when a person is on duty; all his shifts at once."""
     plain = _plain(entry_id, body.content)
-    return await service.command(directory.put_entry, caller, directory.SHIFTS, entry_id, body.revision, plain)
+    return await service.command(directory.put_entry, caller, entries.SHIFTS, entry_id, body.revision, plain)
 
 
 @router.put("/areas/{entry_id:path}", responses=CHANGING)
 async def put_area(entry_id: str, body: EntryBody[Area], caller: Caller, service: Here) -> EntryKept:
     """Add or change a place."""
     plain = _plain(entry_id, body.content)
-    return await service.command(directory.put_entry, caller, directory.AREA, entry_id, body.revision, plain)
+    return await service.command(directory.put_entry, caller, entries.AREA, entry_id, body.revision, plain)
 
 
 def _offer(path: str, one: str, kind: str) -> None:
     """The two readings of a kind of entry."""
 
-    async def list_all(caller: Caller, service: Here) -> Page[EntryKept]:
-        return Page(items=await service.query(directory.list_entries, caller, kind))
+    async def list_all(caller: Caller, service: Here, assured_before: AssuredBefore = None) -> Page[EntryKept]:
+        return Page(items=await service.query(directory.list_entries, caller, kind, assured_before))
 
     async def load(entry_id: str, caller: Caller, service: Here) -> EntryHistory:
         return await service.query(directory.load_entry, caller, kind, entry_id)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from shared.contracts.vocabulary import Category
 
@@ -54,7 +54,14 @@ class Post(StrEnum):
         return tuple(Post).index(self)
 
 
-class Organisation(Entry):
+class Assured(Entry):
+    """The base of entries that somebody confirms to be right, from time to time."""
+
+    assured_at: AwareDatetime | None = Field(None, exclude=True)
+    """When that was last, as a file states it; kept beside the entry, so that to confirm is not to change."""
+
+
+class Organisation(Assured):
     """Somebody who takes tasks."""
 
     id: Id
@@ -67,7 +74,7 @@ class Organisation(Entry):
     supervisor: Id | None = None
 
 
-class Liaison(Entry):
+class Liaison(Assured):
     """A person of an organisation: its voice, its deputy or its supervisor."""
 
     id: Id
@@ -75,6 +82,8 @@ class Liaison(Entry):
     post: Post
     name: Name
     phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9 ()-]{3,32}$")]
+    capacity: Annotated[int, Field(ge=1)] | None = None
+    """How many open tasks he can have at once; None where nobody counts."""
 
 
 def _no_hour_24(value: object) -> object:
@@ -97,7 +106,7 @@ def _spread(value: object) -> object:
 Day = Annotated[str, StringConstraints(pattern=f"^({'|'.join(DAYS)})$")]
 
 
-class Shift(Entry):
+class Shift(Assured):
     """When somebody is on duty, in the city's time zone; `to` not after `from` means the next day."""
 
     liaison: Id
@@ -119,6 +128,16 @@ class Shift(Entry):
         ends_tomorrow = self.begins >= self.ends and local.time() >= self.begins
         day = local.date() + timedelta(days=1 if ends_tomorrow else 0)
         return datetime.combine(day, self.ends, local.tzinfo)
+
+    def runs_between(self, begin: datetime, end: datetime) -> bool:
+        """Whether the shift runs at some moment from `begin` until `end`, both local times."""
+        day = begin.date() - timedelta(days=1)
+        while day <= end.date():
+            starts = datetime.combine(day, self.begins, begin.tzinfo)
+            if DAYS[day.weekday()] in self.days and starts < end and begin < self.end_after(starts):
+                return True
+            day += timedelta(days=1)
+        return False
 
 
 class Level(StrEnum):
@@ -164,6 +183,8 @@ class OnDuty:
     organisation: str
     liaison: str
     level: int
+    beyond_capacity: bool = False
+    """He has all that he can take; so has everybody else of his post who is on duty."""
 
 
 class City:
@@ -205,6 +226,13 @@ class City:
         if not shifts:
             return level > 0
         return any(shift.covers(local) for shift in shifts)
+
+    def is_expected(self, person: Liaison, begin: datetime, end: datetime) -> bool:
+        """Whether he can be reached at some moment of this time: by his shifts, or at any hour where he needs none."""
+        shifts = self._shifts.get(person.id)
+        if not shifts:
+            return person.post.level > 0
+        return any(s.runs_between(begin.astimezone(self.zone), end.astimezone(self.zone)) for s in shifts)
 
     def all_on_duty(self, organisation: str, now: datetime) -> list[str]:
         """Who of an organisation can be reached now, at any post."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.contracts.vocabulary import Colour, Stage
 
@@ -43,6 +43,29 @@ class Extension(BaseModel):
     """From receipt, for a hard case: a supervisor's word, after an interim answer."""
 
 
+class DrillPolicy(BaseModel):
+    """How often all people of the directory are asked whether they can be reached, and how long they have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every_hours: int = Field(168, ge=0)
+    """0: never, but for those that an operator begins."""
+    answer_minutes: Minutes = 1440
+    """A day, so that every shift comes by."""
+
+    @model_validator(mode="after")
+    def _ends_before_the_next(self) -> "DrillPolicy":
+        if 0 < self.every_hours * 60 < self.answer_minutes:
+            raise ValueError("a drill must end before the next begins: answer_minutes within every_hours")
+        return self
+
+    def at(self, every_hours: int) -> "DrillPolicy":
+        """The same so often, and never less often than it was; one that is switched off stays so."""
+        hours = min(self.every_hours, every_hours)
+        minutes = min(self.answer_minutes, hours * 60) if hours else self.answer_minutes
+        return DrillPolicy(every_hours=hours, answer_minutes=minutes)
+
+
 class Surge(BaseModel):
     """What an emergency level changes; red keeps its minutes at every level."""
 
@@ -50,6 +73,9 @@ class Surge(BaseModel):
 
     minutes: dict[Stage, dict[Colour, Minutes]] = {}
     nudge_every_minutes: dict[Colour, Minutes] = {}
+    capacity_percent: Annotated[int, Field(ge=1)] | None = None
+    """Of each liaison's capacity; None where the level changes nothing about it."""
+    drill_every_hours: int = Field(24, ge=0)
 
     @field_validator("minutes")
     @classmethod
@@ -84,6 +110,9 @@ class ClockPolicy(BaseModel):
     arbitration_minutes: dict[Colour, Minutes] = {Colour.RED: 10, Colour.YELLOW: 60, Colour.GREEN: 240}
     """In which a person decides whose a task is that was returned too often."""
     extension: Extension = Extension(percent=50, hard_minutes=21600)
+    capacity_percent: int = Field(WHOLE, ge=1)
+    """Of each liaison's capacity, as the directory has it."""
+    drill: DrillPolicy = DrillPolicy(every_hours=168, answer_minutes=1440)
     surge: tuple[Surge, ...] = ()
     """What each emergency level changes, the first level first."""
     transfers: int = Field(3, ge=0)
@@ -119,8 +148,14 @@ class ClockPolicy(BaseModel):
         change = self.surge[level - 1]
         minutes = {stage: by_colour | change.minutes.get(stage, {}) for stage, by_colour in self.minutes.items()}
         nudges = self.nudge_every_minutes | change.nudge_every_minutes
-        version = f"{self.version}+surge-{level}"
-        return self.model_copy(update={"minutes": minutes, "nudge_every_minutes": nudges, "version": version})
+        changed = {
+            "version": f"{self.version}+surge-{level}",
+            "minutes": minutes,
+            "nudge_every_minutes": nudges,
+            "capacity_percent": change.capacity_percent or self.capacity_percent,
+            "drill": self.drill.at(change.drill_every_hours),
+        }
+        return self.model_copy(update=changed)
 
     def allowed(self, stage: Stage, colour: Colour) -> timedelta:
         """How long a stage may take where no deadline presses."""

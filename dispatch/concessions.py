@@ -112,7 +112,7 @@ def hand_over(case: "Case", task: Task, duty: Duty) -> None:
     elif not there:
         task.duty_ends_at = duty.now + HAND_OVER_RETRY
     else:
-        chosen = OnDuty(task.organisation, min(there, key=lambda p: (duty.loads[p], p)), task.level)
+        chosen = duty.pick(task.organisation, task.level, there)
         duty.loads[chosen.liaison] += 1
         _move(case, task, chosen, TransferCause.SHIFT_CHANGE, duty, None, None)
 

@@ -5,12 +5,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dispatch import store
+from dispatch import drill_store, entry_store, store
 from dispatch.access import check_reads_directory, check_writes_directory
-from dispatch.answers import Applied, EntryHistory, EntryKept, differences
+from dispatch.answers import Applied, EntryHistory, EntryKept
 from dispatch.city import Area, City, Liaison, Organisation, Shift
 from dispatch.clocks import ClockPolicy
-from dispatch.files import AreasFile, DirectoryFile, FileKind, InvalidFile, disagreements, parse
+from dispatch.differences import Change, differences
+from dispatch.drills import BEGINS, DRILL, next_drill
+from dispatch.entries import (
+    AREA,
+    ASSURED_AT,
+    FILED,
+    LIAISON,
+    ORGANISATION,
+    POLICY,
+    SHIFTS,
+    Assured,
+    Contents,
+    Key,
+    check_not_ahead,
+    from_file,
+    newer,
+    of_today,
+    to_file,
+)
+from dispatch.files import FileKind, InvalidFile, disagreements
 from dispatch.routing import Duty, RoutingPolicy
 from dispatch.surge import NoSuchLevel, SurgeShown
 from shared.contracts.directory import AreaRecorded, DirectoryFact, Named, OrganisationRecorded, PolicyRecorded
@@ -21,23 +40,12 @@ from shared.messaging.work import Work
 from shared.problems import NotFound
 from shared.web import check_revision
 
-ORGANISATION, LIAISON, SHIFTS, AREA, POLICY = "organisation", "liaison", "shifts", "area", "policy"
-FILED = {
-    FileKind.DIRECTORY: (ORGANISATION, LIAISON, SHIFTS),
-    FileKind.AREAS: (AREA,),
-    FileKind.ROUTING: (),
-    FileKind.CLOCKS: (),
-}
-"""The kinds of entry that a file holds whole: what it leaves out is removed."""
 WAKE = "wake"
 """The one timer of a case: when the next of its clocks wants to be looked at."""
 FIRST_START = "first-start"
 
 SURGE = "surge"
 """The policy that holds the emergency level."""
-
-Key = tuple[str, str]
-Contents = dict[Key, dict[str, Any]]
 
 
 class CityMissing(RuntimeError):
@@ -51,6 +59,8 @@ class Snapshot:
     city: City
     routing: RoutingPolicy
     clocks: ClockPolicy
+    unreached: frozenset[str]
+    """Who did not answer the last drill."""
 
 
 class Desk:
@@ -71,19 +81,33 @@ class Desk:
 
     async def look(self, connection: Transaction, now: datetime) -> Duty:
         """The same for who only reads."""
-        revision = await store.city_revision(connection)
+        revision = await entry_store.city_revision(connection)
         if self._snapshot is None or revision != self._revision:
             self._snapshot, self._revision = await _load(connection), revision
         known = self._snapshot
-        return Duty(city=known.city, routing=known.routing, clocks=known.clocks, now=now, new_id=new_id)
+        return Duty(
+            city=known.city,
+            routing=known.routing,
+            clocks=known.clocks,
+            now=now,
+            new_id=new_id,
+            unreached=known.unreached,
+        )
 
 
 async def _load(connection: Transaction) -> Snapshot:
-    return _snapshot(await _contents(connection))
+    return _snapshot(await _contents(connection), frozenset(await drill_store.last_unreached(connection)))
 
 
 async def _contents(connection: Transaction) -> Contents:
-    return {(e.kind, e.id): e.content for e in await store.list_entries(connection) if e.content is not None}
+    return (await _entries(connection))[0]
+
+
+async def _entries(connection: Transaction) -> tuple[Contents, Assured]:
+    """All entries in force, and when each was confirmed."""
+    rows = await entry_store.list_entries(connection)
+    contents = {(e.kind, e.id): of_today((e.kind, e.id), e.content) for e in rows if e.content is not None}
+    return contents, {(e.kind, e.id): e.assured_at for e in rows}
 
 
 def _of(contents: Contents, kind: str) -> list[dict[str, Any]]:
@@ -99,15 +123,21 @@ def _people(contents: Contents) -> tuple[list[Organisation], list[Liaison], list
     )
 
 
-def _snapshot(contents: Contents) -> Snapshot:
+def _snapshot(contents: Contents, unreached: frozenset[str]) -> Snapshot:
     policies = {i: content for (kind, i), content in contents.items() if kind == POLICY}
     if missing := [kind.value for kind in FileKind if kind not in policies]:
         raise CityMissing(f"the city has no {', '.join(missing)}: apply the files, or set HEED_CITY_DIR")
     return Snapshot(
         City(policies[FileKind.DIRECTORY]["time_zone"], *_people(contents)),
         RoutingPolicy.model_validate(policies[FileKind.ROUTING]),
-        ClockPolicy.model_validate(policies[FileKind.CLOCKS]).at_level(_level(contents)),
+        _clocks(contents),
+        unreached,
     )
+
+
+def _clocks(contents: Contents) -> ClockPolicy:
+    """The clocks at the emergency level in force."""
+    return ClockPolicy.model_validate(contents[POLICY, FileKind.CLOCKS]).at_level(_level(contents))
 
 
 def _level(contents: Contents) -> int:
@@ -119,60 +149,51 @@ def _level(contents: Contents) -> int:
 
 async def is_in_force(connection: Transaction) -> bool:
     """Whether the city's files were ever applied."""
-    return await store.city_revision(connection) > 0
+    return await entry_store.city_revision(connection) > 0
 
 
 async def apply_first(work: Work, texts: Mapping[FileKind, str]) -> bool:
     """Apply the city's files where none ever were; whether they were applied now."""
-    if await store.city_revision(work.connection, lock=True) > 0:
+    if await entry_store.city_revision(work.connection, lock=True) > 0:
         return False
     after: Contents = {}
+    stated: dict[Key, datetime] = {}
     for kind in FileKind:
-        after |= _from_file(kind, texts[kind])[1]
-    await _put_in_force(work, {}, after, FIRST_START)
+        filed = from_file(kind, texts[kind])
+        after |= filed.entries
+        stated |= filed.assured
+    check_not_ahead(stated, work.now)
+    await _put_in_force(work, {}, after, FIRST_START, stated)
     return True
 
 
 async def apply_file(work: Work, caller: Principal, kind: FileKind, text: str, dry_run: bool) -> Applied:
     """Check a file against all that is in force, and apply it; with `dry_run`, say only what it would change."""
     check_writes_directory(caller)
-    version, entries = _from_file(kind, text)
-    await store.city_revision(work.connection, lock=True)
-    before = await _contents(work.connection)
+    filed = from_file(kind, text)
+    check_not_ahead(filed.assured, work.now)
+    await entry_store.city_revision(work.connection, lock=True)
+    before, known = await _entries(work.connection)
     gone = [key for key in before if key[0] in FILED[kind]]
-    after = {key: content for key, content in before.items() if key not in gone} | entries
+    after = {key: content for key, content in before.items() if key not in gone} | filed.entries
     changes = [c for of in (*FILED[kind], POLICY) for c in differences(_by_id(before, of), _by_id(after, of), of)]
+    later = {key: at for key, at in newer(filed.assured, known).items() if before.get(key) == after[key]}
+    changes += [Change(kind=of, id=i, change="assured", fields=[ASSURED_AT]) for of, i in later]
     _check(after)
     if not dry_run:
-        await _put_in_force(work, before, after, caller.id)
-    return Applied(kind=kind, version=version, dry_run=dry_run, changes=changes)
+        await _put_in_force(work, before, after, caller.id, filed.assured)
+        await entry_store.assure(work.connection, later, caller.id)
+    return Applied(kind=kind, version=filed.version, dry_run=dry_run, changes=changes)
+
+
+async def export_file(connection: Transaction, caller: Principal, kind: FileKind) -> str:
+    """The file that, applied now, changes nothing: single edits are in it."""
+    check_reads_directory(caller)
+    return to_file(kind, *await _entries(connection))
 
 
 def _by_id(contents: Contents, kind: str) -> dict[str, dict[str, Any]]:
     return {i: content for (of, i), content in contents.items() if of == kind}
-
-
-def _from_file(kind: FileKind, text: str) -> tuple[str, Contents]:
-    """The version of a file, and its content entry by entry."""
-    content = parse(kind, text)
-    entries: Contents = {}
-    match content:
-        case DirectoryFile():
-            entries |= {(ORGANISATION, o.id): _plain(o) for o in content.organisations}
-            entries |= {(LIAISON, p.id): _plain(p) for p in content.liaisons}
-            for shift in content.shifts:
-                entries.setdefault((SHIFTS, shift.liaison), {"shifts": []})["shifts"].append(_plain(shift))
-            entries[POLICY, kind] = {"version": content.version, "time_zone": content.time_zone}
-        case AreasFile():
-            entries |= {(AREA, a.id): _plain(a) for a in content.areas}
-            entries[POLICY, kind] = {"version": content.version}
-        case _:
-            entries[POLICY, kind] = _plain(content)
-    return content.version, entries
-
-
-def _plain(model: Organisation | Liaison | Shift | Area | RoutingPolicy | ClockPolicy) -> dict[str, Any]:
-    return model.model_dump(mode="json", by_alias=True)
 
 
 def _check(contents: Contents) -> None:
@@ -183,14 +204,22 @@ def _check(contents: Contents) -> None:
         raise InvalidFile("The entries do not agree with each other.", errors=[{"detail": what} for what in found])
 
 
-async def _put_in_force(work: Work, before: Contents, after: Contents, by: str) -> None:
-    """Keep what changed, announce it, and try again what waited for somebody to be there."""
+async def _put_in_force(
+    work: Work, before: Contents, after: Contents, by: str, stated: Mapping[Key, datetime] | None = None
+) -> None:
+    """Keep what changed, announce it, and try again what waited for somebody to be there.
+
+    Whoever changes an entry confirms it now; of a new one, the file may state when it was confirmed.
+    """
     _check(after)
     changed: dict[Key, dict[str, Any] | None] = {k: v for k, v in after.items() if before.get(k) != v}
     changed |= dict.fromkeys(before.keys() - after.keys())
     if not changed:
         return
-    await store.save_entries(work.connection, changed, work.now, by)
+    assured = {key: at for key, at in (stated or {}).items() if key not in before}
+    await entry_store.save_entries(work.connection, changed, work.now, by, assured)
+    if changed.keys() & {(POLICY, FileKind.CLOCKS), (POLICY, SURGE)}:
+        await schedule_drill(work, _clocks(after))
     known = _announcements(before)
     for key, fact in _announcements(after).items():
         if known.pop(key, None) != fact:
@@ -248,7 +277,7 @@ def _emptied(fact: DirectoryFact) -> DirectoryFact:
 async def declare(work: Work, caller: Principal, level: int) -> SurgeShown:
     """Put an emergency level into force; promises that were given stand, new ones are made by it."""
     check_writes_directory(caller)
-    await store.city_revision(work.connection, lock=True)
+    await entry_store.city_revision(work.connection, lock=True)
     before = await _contents(work.connection)
     highest = len(ClockPolicy.model_validate(before[POLICY, FileKind.CLOCKS]).surge)
     if not 0 <= level <= highest:
@@ -265,9 +294,19 @@ async def load_surge(connection: Transaction, caller: Principal) -> SurgeShown:
 
 
 def _surge(contents: Contents) -> SurgeShown:
-    clocks = ClockPolicy.model_validate(contents[POLICY, FileKind.CLOCKS])
-    level = _level(contents)
-    return SurgeShown(level=level, highest=len(clocks.surge), policy_version=clocks.at_level(level).version)
+    clocks = _clocks(contents)
+    return SurgeShown(level=_level(contents), highest=len(clocks.surge), policy_version=clocks.version)
+
+
+async def schedule_drill(work: Work, clocks: ClockPolicy) -> None:
+    """Set the timer of the next drill by the clocks in force; none where drills are switched off."""
+    last = await drill_store.last_drill(work.connection)
+    since = last.asked_at if last else await entry_store.first_applied_at(work.connection, POLICY, FileKind.CLOCKS)
+    at = next_drill(clocks.drill, since, last, work.now)
+    if at is None:
+        work.cancel_timers(DRILL, BEGINS)
+    else:
+        work.set_timer(BEGINS, DRILL, at)
 
 
 # Entry by entry
@@ -276,41 +315,50 @@ def _surge(contents: Contents) -> SurgeShown:
 async def put_entry(
     work: Work, caller: Principal, kind: str, entry_id: str, revision: int, content: dict[str, Any]
 ) -> EntryKept:
-    """Add an entry (revision 0) or change it."""
+    """Add an entry (revision 0) or change it; one that is sent as it stands is confirmed."""
     check_writes_directory(caller)
-    await store.city_revision(work.connection, lock=True)
-    known = await store.find_entry(work.connection, kind, entry_id)
+    await entry_store.city_revision(work.connection, lock=True)
+    known = await entry_store.find_entry(work.connection, kind, entry_id)
     check_revision(revision, known.revision if known else 0)
     before = await _contents(work.connection)
     await _put_in_force(work, before, before | {(kind, entry_id): content}, caller.id)
-    kept = await store.find_entry(work.connection, kind, entry_id)
-    if kept is None:
+    await entry_store.assure(work.connection, {(kind, entry_id): work.now}, caller.id)
+    now = await entry_store.find_entry(work.connection, kind, entry_id)
+    if now is None:
         raise NotFound
-    return _kept(kept)
+    return kept(now)
 
 
-async def list_entries(connection: Transaction, caller: Principal, kind: str) -> list[EntryKept]:
-    """The entries of a kind that are in force."""
+async def list_entries(
+    connection: Transaction, caller: Principal, kind: str, assured_before: datetime | None = None
+) -> list[EntryKept]:
+    """The entries of a kind that are in force; with `assured_before`, those that nobody confirmed since then."""
     check_reads_directory(caller)
-    return [_kept(entry) for entry in await store.list_entries(connection, kind)]
+    entries = [kept(entry) for entry in await entry_store.list_entries(connection, kind)]
+    if assured_before is None:
+        return entries
+    return [e for e in entries if e.assured_at is None or e.assured_at < assured_before]
 
 
 async def load_entry(connection: Transaction, caller: Principal, kind: str, entry_id: str) -> EntryHistory:
     """One entry, with the states that it had before."""
     check_reads_directory(caller)
-    states = await store.list_history(connection, kind, entry_id)
-    if not states:
+    newest = await entry_store.find_entry(connection, kind, entry_id)
+    if newest is None:
         raise NotFound
-    newest, *older = states
-    return EntryHistory(**_kept(newest).model_dump(), history=[_kept(state) for state in older])
+    _, *older = await entry_store.list_history(connection, kind, entry_id)
+    return EntryHistory(**kept(newest).model_dump(), history=[kept(state) for state in older])
 
 
-def _kept(entry: store.EntryRow) -> EntryKept:
+def kept(entry: entry_store.EntryRow) -> EntryKept:
+    """The entry as the API shows it."""
     return EntryKept(
         id=entry.id,
         revision=entry.revision,
         changed_at=entry.changed_at,
         changed_by=entry.changed_by,
+        assured_at=entry.assured_at,
+        assured_by=entry.assured_by,
         is_removed=entry.content is None,
         content=entry.content or {},
     )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from dispatch.city import lies_in
+from dispatch.city import OnDuty, lies_in
 from dispatch.routing import OWN, Duty, Rule, Serves
 from shared.contracts.vocabulary import Category, Colour
 
@@ -33,6 +33,10 @@ class Explained(BaseModel):
     rule: str
     liaison: str | None
     level: int | None
+    chosen_because: str
+    """Why him, of those who are on duty."""
+    passed_over: list[str]
+    """Those of his post who are on duty and at their capacity."""
     given_to: str
     """The organisation of the person who would be given it: the backstop where nobody of its own is on duty."""
     equals: list[str]
@@ -55,6 +59,7 @@ def explain(
     route = duty.route(category, area, colour)
     trail = _trail(duty, category, area, colour, route.rule)
     chosen = duty.choose(route.organisation)
+    because, passed_over = _choice(duty, chosen)
     book = duty.playbook(category, needs, deadline)
     steps = [step for step in book.steps if step.need or step.by != "lead"] if book else []
     helpers = [
@@ -76,6 +81,8 @@ def explain(
         rule=route.rule,
         liaison=chosen.liaison if chosen else None,
         level=chosen.level if chosen else None,
+        chosen_because=because,
+        passed_over=passed_over,
         given_to=chosen.organisation if chosen else route.organisation,
         equals=[name for name in _candidates(duty, category, area, route.rule) if name != route.organisation],
         trail=trail,
@@ -83,6 +90,19 @@ def explain(
         helpers=helpers,
         policy_version=duty.policy_version,
     )
+
+
+def _choice(duty: Duty, chosen: OnDuty | None) -> tuple[str, list[str]]:
+    """Why this person of those on duty, and who was passed over; his new task is counted already."""
+    if chosen is None:
+        return "nobody is on duty", []
+    there = duty.city.on_duty(chosen.organisation, chosen.level, duty.now)
+    has, can = duty.loads[chosen.liaison] - 1, duty.capacity(chosen.liaison)
+    load = f"{has} open tasks" + (f" of {can}" if can is not None else "")
+    if chosen.beyond_capacity:
+        return f"everybody on duty ({len(there)}) is at capacity; he has the least for what he can take: {load}", []
+    passed_over = [person for person in there if person != chosen.liaison and duty.is_full(person)]
+    return f"the least loaded of {len(there)} on duty: {load}", passed_over
 
 
 def _candidates(duty: Duty, category: str, area: str | None, rule_id: str) -> list[str]:

@@ -252,6 +252,7 @@ class Case:
             contact_by=task.due(Stage.CONTACTED) if is_lead else None,
             answer_by=task.due(Stage.ANSWERED) if is_lead else None,
             policy_version=duty.policy_version,
+            beyond_capacity=chosen.beyond_capacity,
             **said(note),
         )
 

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import ceil
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
 from dispatch.city import AreaId, City, Entry, Id, OnDuty, Post, lies_in
-from dispatch.clocks import ClockPolicy
+from dispatch.clocks import WHOLE, ClockPolicy
 from dispatch.playbooks import Playbook
 from shared.contracts.vocabulary import Category, Colour
 
@@ -86,6 +87,8 @@ class Duty:
     now: datetime
     new_id: Callable[[], UUID]
     loads: Counter[str] = field(default_factory=Counter)
+    unreached: frozenset[str] = frozenset()
+    """People who did not answer the last drill: among equals others come before them."""
 
     @property
     def policy_version(self) -> str:
@@ -128,13 +131,37 @@ class Duty:
         """
         for at in range(level, len(Post)):
             people = [p for p in self.city.on_duty(organisation, at, self.now) if p not in tried]
-            if person := self._least_loaded(people):
-                self.loads[person] += 1
+            if people:
+                chosen = self.pick(organisation, at, people)
+                self.loads[chosen.liaison] += 1
                 self.loads[organisation] += 1
-                return OnDuty(organisation, person, at)
+                return chosen
         if organisation == self.routing.backstop:
             return None
         return self.choose(self.routing.backstop, 0, tried)
+
+    def pick(self, organisation: str, level: int, people: Collection[str]) -> OnDuty:
+        """The least loaded of these, who are on duty at one post; whoever is at his capacity is passed over.
+
+        Where all of them are, it is the one with the least for what he can take: nothing waits for a free hand.
+        """
+        if free := [person for person in people if not self.is_full(person)]:
+            chosen = min(free, key=lambda p: (self.loads[p], p in self.unreached, p))
+            return OnDuty(organisation, chosen, level)
+        chosen = min(people, key=lambda p: (self.loads[p] / (self.capacity(p) or 1), p in self.unreached, p))
+        return OnDuty(organisation, chosen, level, beyond_capacity=True)
+
+    def is_full(self, person: str) -> bool:
+        """Whether he has as many open tasks as he can have."""
+        capacity = self.capacity(person)
+        return capacity is not None and self.loads[person] >= capacity
+
+    def capacity(self, person: str) -> int | None:
+        """How many open tasks he can have at the present emergency level; None where nobody counts."""
+        known = self.city.liaisons.get(person)
+        if known is None or known.capacity is None:
+            return None
+        return ceil(known.capacity * self.clocks.capacity_percent / WHOLE)
 
     def leader(self, organisation: str) -> str:
         """Who answers for an organisation: its supervisor, else the backstop's; where none is named, itself."""

@@ -4,7 +4,7 @@ A case and each of its tasks are kept whole, as documents; the columns beside ar
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from dispatch.model import Case
 from dispatch.tasks import Task, Together
@@ -58,27 +58,6 @@ sa.Index("ix_tasks_open", tasks.c.urgency, tasks.c.due_at, tasks.c.id, postgresq
 sa.Index("ix_tasks_open_of", tasks.c.organisation, tasks.c.urgency, tasks.c.due_at, tasks.c.id, postgresql_where=_OPEN)
 sa.Index("ix_tasks_over", tasks.c.changed_at, tasks.c.id, postgresql_where=_OVER)
 sa.Index("ix_tasks_over_of", tasks.c.organisation, tasks.c.changed_at, tasks.c.id, postgresql_where=_OVER)
-
-
-def _entry_columns(*, is_history: bool) -> list[sa.Column[Any]]:
-    return [
-        sa.Column("kind", sa.Text, primary_key=True),
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("revision", sa.Integer, nullable=False, primary_key=is_history),
-        sa.Column("content", JSONB(none_as_null=True)),
-        sa.Column("changed_at", At, nullable=False),
-        sa.Column("changed_by", sa.Text, nullable=False),
-    ]
-
-
-entries = sa.Table("entries", metadata, *_entry_columns(is_history=False))
-entry_history = sa.Table("entry_history", metadata, *_entry_columns(is_history=True))
-city = sa.Table(
-    "city",
-    metadata,
-    sa.Column("id", sa.SmallInteger, primary_key=True),
-    sa.Column("revision", sa.Integer, nullable=False),
-)
 _CASE, _TASK = TypeAdapter(Case), TypeAdapter(Task)
 NOT_KEPT = {"tasks", "facts"}
 
@@ -331,70 +310,3 @@ def _case_of(row: Any) -> Case:
     case = _CASE.validate_json(row.case)
     case.tasks.append(_TASK.validate_json(row.task))
     return case
-
-
-# The directory
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryRow:
-    """One entry of the directory, or an earlier state of it; without content it was removed."""
-
-    kind: str
-    id: str
-    revision: int
-    content: dict[str, Any] | None
-    changed_at: datetime
-    changed_by: str
-
-
-async def city_revision(connection: Transaction, *, lock: bool = False) -> int:
-    """How often the directory was changed; with `lock`, nobody else changes it meanwhile."""
-    query = sa.select(city.c.revision)
-    return int((await connection.execute(query.with_for_update() if lock else query)).scalar_one())
-
-
-async def list_entries(connection: Transaction, *kinds: str) -> list[EntryRow]:
-    """All entries of these kinds that are in force, by id."""
-    query = sa.select(entries).where(entries.c.content.is_not(None)).order_by(entries.c.kind, entries.c.id)
-    rows = await connection.execute(query.where(entries.c.kind.in_(kinds)) if kinds else query)
-    return [EntryRow(**row) for row in rows.mappings()]
-
-
-async def find_entry(connection: Transaction, kind: str, entry_id: str) -> EntryRow | None:
-    """One entry, also a removed one."""
-    rows = await connection.execute(sa.select(entries).where(entries.c.kind == kind, entries.c.id == entry_id))
-    row = rows.mappings().first()
-    return EntryRow(**row) if row else None
-
-
-async def list_history(connection: Transaction, kind: str, entry_id: str) -> list[EntryRow]:
-    """All states that an entry has had, newest first."""
-    rows = await connection.execute(
-        sa.select(entry_history)
-        .where(entry_history.c.kind == kind, entry_history.c.id == entry_id)
-        .order_by(entry_history.c.revision.desc())
-    )
-    return [EntryRow(**row) for row in rows.mappings()]
-
-
-async def save_entries(
-    connection: Transaction, contents: Mapping[tuple[str, str], dict[str, Any] | None], now: datetime, by: str
-) -> None:
-    """Keep new states of entries (kind, id), with history; None removes. The city's revision rises."""
-    if not contents:
-        return
-    rows = [
-        {"kind": kind, "id": i, "revision": 1, "content": content, "changed_at": now, "changed_by": by}
-        for (kind, i), content in sorted(contents.items())
-    ]
-    new = insert(entries)
-    newer = {"content": new.excluded.content, "changed_at": now, "changed_by": by, "revision": entries.c.revision + 1}
-    await connection.execute(new.on_conflict_do_update(index_elements=["kind", "id"], set_=newer), rows)
-    for kind in sorted({kind for kind, _ in contents}):
-        ids = [i for of, i in contents if of == kind]
-        written = sa.select(entries).where(
-            entries.c.kind == kind, entries.c.id == sa.any_(sa.cast(ids, ARRAY(sa.Text)))
-        )
-        await connection.execute(sa.insert(entry_history).from_select([c.name for c in entries.c], written))
-    await connection.execute(sa.update(city).values(revision=city.c.revision + 1))

@@ -116,6 +116,7 @@ VALUES: Words = {
     "endpoint_disabled": ("回调停用", "endpoint disabled"),
     "contact_lost": ("联系方式丢失", "contact lost"),
     "improvement_overdue": ("整改逾期", "improvement overdue"),
+    "not_reached": ("联络不通", "not reached in a drill"),
 }
 FIGURES: Words = {one.name: (one.zh, one.en) for one in DEFINITIONS}
 COUNTED = ("reopened", "nudges", "supervisions", "returns", "recalls", "hops")

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -22,10 +21,11 @@ from dispatch.files import FileKind, parse
 from dispatch.scenario import SCENARIOS
 from services.bulletin_cli import bulletin
 from services.client import Remote, tail_events
+from services.directory_cli import apply, drill, export
 from services.gateway.routes import GATEWAY
 from services.gateway.routes import SERVICES as INSIDE
 from services.lookback_cli import draw, retrospective
-from services.triage_cli import apply_policy, triage
+from services.triage_cli import triage
 from services.verify.command import verify
 from shared.contracts.vocabulary import Category, Colour
 from shared.settings import SettingMissing, Settings, required
@@ -63,6 +63,9 @@ main.add_command(draw)
 main.add_command(retrospective)
 main.add_command(verify)
 main.add_command(bulletin)
+main.add_command(apply)
+main.add_command(export)
+main.add_command(drill)
 
 
 @main.command()
@@ -206,22 +209,6 @@ def revoke(key_id: str) -> None:
     click.echo("revoked")
 
 
-@main.command()
-@click.argument("kind", type=click.Choice(["directory", "areas", "routing", "clocks", "triage"]))
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Show the difference only.")
-def apply(kind: str, file: Path, dry_run: bool) -> None:
-    """Check a file of the city, or the folder of a triage policy, show what it changes, and bring it into force."""
-    if file.is_dir() != (kind == "triage"):
-        raise click.ClickException("A triage policy is a folder of files; everything else is one file.")
-    if kind == "triage":
-        answer = apply_policy(file, dry_run)
-    else:
-        content = {"kind": kind, "content": file.read_text(), "dry_run": dry_run}
-        answer = Remote.from_environment().post("/v1/directory", content)
-    click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
-
-
 @main.command("secrets")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--postgres", "server", default="postgres:5432", show_default=True, help="Where the databases will be.")
@@ -272,6 +259,8 @@ def explain(category: str, colour: str, area: str | None, need: tuple[str, ...],
     for looked in found["trail"]:
         click.echo(f"{'=>' if looked['decides'] else '  '} {looked['rule']}: {looked['reason']}")
     click.echo(f"leads:   {found['organisation']}, given to {found['liaison'] or 'nobody yet'} of {found['given_to']}")
+    over = f"; passed over, at capacity: {', '.join(found['passed_over'])}" if found["passed_over"] else ""
+    click.echo(f"because: {found['chosen_because']}{over}")
     for helper in found["helpers"]:
         after = f", after {', '.join(helper['after'])}" if helper["after"] else ""
         click.echo(f"assists: {helper['organisation']} ({helper['rule']}{after})")

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_vali
 
 from services.callbacks import endpoints, queue, reading, store
 from services.callbacks.model import (
+    DRILLS,
     ERRORS,
     TEST_TYPE,
     DeliveryState,
@@ -30,7 +31,7 @@ from shared.service import Here
 from shared.web import Body, Caller, IdempotencyKey, Page, page, read_cursor, responses
 
 router = APIRouter()
-EVENT_TYPES = frozenset(name for name, fact in FACTS.items() if fact.TOPIC == TOPIC)
+EVENT_TYPES = DRILLS | {name for name, fact in FACTS.items() if fact.TOPIC == TOPIC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ class NewWebhook(Body):
 
     url: Url = Field(examples=["https://hospital.example/heed"])
     event_types: EventTypes = Field(
-        default=[], description="Types of heed.requests; empty for all.", examples=[["heed.request.assigned"]]
+        default=[],
+        description="Types of heed.requests, and heed.drill.asked and heed.drill.closed; empty for all.",
+        examples=[["heed.request.assigned"]],
     )
     organisation: str | None = Field(
         None, max_length=100, description="For the desk: whose endpoint it is; null for all requests of the city."
@@ -165,7 +168,7 @@ class Notice(BaseModel):
     """What somebody was told."""
 
     id: UUID
-    request_id: UUID
+    request_id: UUID | None = Field(description="null where it is about no request: a reachability drill.")
     addressee: Addressee
     organisation: str | None
     liaison: str | None

@@ -13,7 +13,7 @@ from services.callbacks.model import PROVIDER_ID, Endpoint, Limits, read_secret
 from services.callbacks.phones import GatewayPhones
 from services.callbacks.sender import Sender
 from shared.clock import Clock
-from shared.contracts import directory, requests
+from shared.contracts import directory, operations, requests
 from shared.messaging.work import Work
 from shared.outgoing import EVERYWHERE, Outgoing, parse_networks
 from shared.sealing import Keyring
@@ -51,7 +51,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         settings,
         clock,
         migrations=HERE / "migrations",
-        topics=(requests.TOPIC, directory.TOPIC),
+        topics=(requests.TOPIC, directory.TOPIC, operations.TOPIC),
         take=handlers.take,
         handles=HANDLES,
         fire=handlers.fire,

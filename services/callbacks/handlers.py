@@ -13,6 +13,7 @@ from services.callbacks.notices import Case, Draft, Said
 from shared.contracts import FACTS, Event, Fact
 from shared.contracts import requests as r
 from shared.contracts.directory import OrganisationRecorded
+from shared.contracts.drills import DrillAsked, DrillClosed
 from shared.contracts.vocabulary import Addressee, Medium, NoticeOutcome
 from shared.ids import derived_id
 from shared.messaging.work import Timer, Work
@@ -76,6 +77,15 @@ class Batch:
             self._tell(draft, event)
         self._keep(after, event)
 
+    def ask(self, event: Event[DrillAsked]) -> None:
+        """A drill asks an organisation's people whether they can be reached."""
+        self.kept.append(_kept(event, None, 1))
+        self.notices.append(notices.write_drill(event, self.parts.words, self.parts.zone))
+
+    def report(self, event: Event[DrillClosed]) -> None:
+        """A drill is over, and who did not answer is known."""
+        self.kept.append(_kept(event, None, 1))
+
     def _tell_residents(self, before: Case, event: Event[Fact]) -> None:
         draft = notices.to_resident(before, event.fact)
         if draft is None:
@@ -118,18 +128,7 @@ class Batch:
     def _keep(self, case: Case, event: Event[Fact]) -> None:
         self.changed.add(case.request_id)
         self.facts_before.setdefault(case.request_id, case.facts - 1)
-        self.kept.append(
-            KeptFact(
-                event_id=event.id,
-                request_id=case.request_id,
-                number=case.facts,
-                type=event.type,
-                source=event.source,
-                sequence=event.sequence,
-                at=event.time,
-                data=event.fact.model_dump(mode="json", exclude_none=True),
-            )
-        )
+        self.kept.append(_kept(event, case.request_id, case.facts))
 
     def with_a_past(self, hearing: Collection[str]) -> list[UUID]:
         """Requests whose earlier facts somebody must hear, now that an organisation that listens got its first task."""
@@ -149,8 +148,8 @@ class Batch:
                 first = self.first_tasks[fact.request_id]
                 yield from ((e, fact) for e in listening if e.organisation in first and e.wants(fact.type))
         for fact in self.kept:
-            assert fact.request_id  # noqa: S101 tests are not taken from the bus
-            entitled = self.cases[fact.request_id].organisations
+            about = fact.request_id
+            entitled = self.cases[about].organisations if about else frozenset({fact.data["organisation"]})
             yield from ((e, fact) for e in listening if e.is_entitled(entitled) and e.wants(fact.type))
 
 
@@ -158,6 +157,8 @@ HANDLES: dict[type[Fact], Callable[[Batch, Event[Any]], None]] = {
     **{fact: Batch.go_on for fact in FACTS.values() if fact.TOPIC == r.TOPIC},
     r.RequestReceived: Batch.begin,
     OrganisationRecorded: Batch.name,
+    DrillAsked: Batch.ask,
+    DrillClosed: Batch.report,
 }
 """What is done with each fact that is taken."""
 
@@ -198,7 +199,7 @@ class Handlers:
         to_provider = [row for row in rows if row["medium"] == Medium.PROVIDER]
         await queue.add_notice_deliveries(work.connection, PROVIDER_ID, to_provider, work.now)
         for row in rows:
-            if row["medium"] == Medium.APP:
+            if row["medium"] == Medium.APP and row["request_id"] is not None:
                 state_notified(work, row, NoticeOutcome.DELIVERED)
 
     async def fire(self, work: Work, timers: Sequence[Timer]) -> None:
@@ -235,6 +236,19 @@ def state_notified(work: Work, notice: Mapping[str, Any], outcome: NoticeOutcome
         outcome=outcome,
     )
     work.state(fact, notice["request_id"])
+
+
+def _kept(event: Event[Any], request_id: UUID | None, number: int) -> KeptFact:
+    return KeptFact(
+        event_id=event.id,
+        request_id=request_id,
+        number=number,
+        type=event.type,
+        source=event.source,
+        sequence=event.sequence,
+        at=event.time,
+        data=event.fact.model_dump(mode="json", exclude_none=True),
+    )
 
 
 def _requests_in(events: Sequence[Event[Fact]]) -> set[UUID]:

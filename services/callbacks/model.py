@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from shared.contracts import drills
 from shared.contracts import lookback as b
 from shared.contracts import requests as r
 
@@ -44,6 +45,8 @@ THROTTLING = frozenset(
 
 UNSEEN_BY_HANDLERS = frozenset({r.ResidentVisited.TYPE, b.RequestInspected.TYPE})
 """Who was drawn for a look-back is for no handler to see: no organisation is sent these."""
+DRILLS = frozenset({drills.DrillAsked.TYPE, drills.DrillClosed.TYPE})
+"""Facts about no request but about an organisation, which is sent its own."""
 
 
 class Disabled(StrEnum):
@@ -230,7 +233,7 @@ class KeptFact:
 
     event_id: UUID
     request_id: UUID | None
-    """None for a test event."""
+    """None for a test event, and for a fact about an organisation."""
     number: int
     """Its place in the request's history as callbacks read it, from 1."""
     type: str

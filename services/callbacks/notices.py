@@ -14,8 +14,10 @@ from shared.contracts import Event, Fact
 from shared.contracts import casework as w
 from shared.contracts import lookback as b
 from shared.contracts import requests as r
+from shared.contracts.drills import DrillAsked
 from shared.contracts.life import TRANSITIONS, Life, applies, begin, fold
-from shared.contracts.vocabulary import Addressee, Language, Role
+from shared.contracts.vocabulary import Addressee, Language, Medium, Role
+from shared.ids import derived_id
 
 ENDS_A_TASK = (r.TaskReturned, r.TaskRecalled, r.TaskCancelled)
 Said = Mapping[str, str]
@@ -209,6 +211,25 @@ def write(
     return {
         language: text.format(**_values(draft, case, names, words, zone, language))
         for language, text in template.items()
+    }
+
+
+def write_drill(event: Event[DrillAsked], words: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
+    """The notice, as a row, by which an organisation's people are asked whether they can be reached."""
+    fact = event.fact
+    by = fact.answer_by.astimezone(zone)
+    template: Said = words[Addressee.LIAISON]["drill"]
+    return {
+        "id": derived_id(event.id, fact.organisation, Medium.APP),
+        "request_id": None,
+        "addressee": Addressee.LIAISON,
+        "organisation": fact.organisation,
+        "liaison": None,
+        "medium": Medium.APP,
+        "about": event.type,
+        "event_id": event.id,
+        "text": {language: text.format(by=by.strftime(words["time"][language])) for language, text in template.items()},
+        "language": Language.ZH,
     }
 
 

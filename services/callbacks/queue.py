@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from services.callbacks.model import UNSEEN_BY_HANDLERS, Attempt, DeliveryState, Endpoint, KeptFact
+from services.callbacks.model import DRILLS, TEST_TYPE, UNSEEN_BY_HANDLERS, Attempt, DeliveryState, Endpoint, KeptFact
 from services.callbacks.store import FACT_COLUMNS, At, as_fact, attempts, cases, deliveries, endpoints, facts
 from shared.database import Transaction
 from shared.ids import new_id
@@ -278,7 +278,7 @@ async def list_facts_between(
     """Kept facts of this time that the endpoint is entitled to, in order."""
     query = (
         sa.select(*FACT_COLUMNS)
-        .where(facts.c.at >= since, facts.c.at <= until, facts.c.request_id.is_not(None))
+        .where(facts.c.at >= since, facts.c.at <= until, facts.c.type != TEST_TYPE)
         .order_by(facts.c.at, facts.c.event_id)
         .limit(limit)
     )
@@ -290,7 +290,8 @@ async def list_facts_between(
             sa.exists().where(
                 cases.c.request_id == facts.c.request_id,
                 sa.cast(cases.c.state, JSONB)["organisations"].contains([endpoint.organisation]),
-            ),
+            )
+            | (facts.c.type.in_(DRILLS) & (facts.c.data["organisation"].astext == endpoint.organisation)),
         )
     return [as_fact(row) for row in await connection.execute(query)]
 

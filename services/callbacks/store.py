@@ -123,7 +123,7 @@ notices = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("position", sa.BigInteger, sa.Identity(), nullable=False, unique=True),
-    sa.Column("request_id", Id, nullable=False),
+    sa.Column("request_id", Id),
     sa.Column("addressee", sa.Text, nullable=False),
     sa.Column("organisation", sa.Text),
     sa.Column("liaison", sa.Text),

@@ -76,6 +76,13 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "/v1/areas": "GET",
             "/v1/areas/{id...}": "GET PUT",
             "/v1/directory": "GET POST",
+            "/v1/directory/{kind}": "GET",
+            "/v1/organisations/{id}/assurance": "POST",
+            "/v1/liaisons/{id}/assurance": "POST",
+            "/v1/shifts/{id}/assurance": "POST",
+            "/v1/drills": "GET POST",
+            "/v1/drills/{id}": "GET",
+            "/v1/drills/{id}/answer": "POST",
         },
         "followup": {
             "/v1/requests/{id}/rating": "POST",

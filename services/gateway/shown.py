@@ -64,7 +64,8 @@ WORDS: dict[type[Fact], Words] = {
         "revision needs decided_by unsure review_due_at reasons policy_version",
     ),
     r.TaskAssigned: _words(
-        "role organisation contact_by answer_by", "task_id liaison rule attempt accept_by policy_version text_id"
+        "role organisation contact_by answer_by",
+        "task_id liaison rule attempt accept_by policy_version beyond_capacity text_id",
     ),
     r.TaskAccepted: _words("role organisation", "task_id liaison"),
     r.TaskReturned: _words("role organisation", "task_id reason belongs_to text_id"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from shared.contracts import callbacks, casework, directory, lookback, operations, requests, reviews, texts
+from shared.contracts import callbacks, casework, directory, drills, lookback, operations, requests, reviews, texts
 from shared.contracts.envelope import CONTENT_TYPE, SPECVERSION, Arrival, Event, Fact, NotAnEvent, Record
 
 TOPICS = (requests.TOPIC, texts.TOPIC, directory.TOPIC, callbacks.TOPIC, operations.TOPIC)
@@ -81,6 +81,7 @@ __all__ = [
     "casework",
     "decode",
     "directory",
+    "drills",
     "encode",
     "lookback",
     "operations",

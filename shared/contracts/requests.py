@@ -192,6 +192,8 @@ class TaskAssigned(TaskFact):
     """Only for the lead, as is answer_by."""
     answer_by: datetime | None = None
     policy_version: str
+    beyond_capacity: bool = False
+    """Whether he, and everybody else of his post on duty, had all that he can take: the reason that he has it yet."""
     text_id: UUID | None = None
     """A note given along with the task."""
     text_hash: str | None = None

@@ -292,6 +292,7 @@ class AlarmKind(StrEnum):
     ENDPOINT_DISABLED = "endpoint_disabled"
     CONTACT_LOST = "contact_lost"
     IMPROVEMENT_OVERDUE = "improvement_overdue"
+    NOT_REACHED = "not_reached"
 
 
 class FiledBy(StrEnum):

@@ -9,6 +9,7 @@ from shared.contracts import Event, Fact, encode
 from shared.contracts import callbacks as c
 from shared.contracts import casework as w
 from shared.contracts import directory as d
+from shared.contracts import drills as dr
 from shared.contracts import lookback as b
 from shared.contracts import operations as o
 from shared.contracts import requests as r
@@ -188,6 +189,10 @@ EXAMPLES: list[Fact] = [
         to_position=40,
         records=40,
         hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ),
+    dr.DrillAsked(service="dispatch", drill_id=OTHER, organisation="central-hospital", liaisons=(DAY,), answer_by=AT),
+    dr.DrillClosed(
+        service="dispatch", drill_id=OTHER, organisation="central-hospital", asked=4, answered=3, unreached=(DAY,)
     ),
     b.RatingReminded(until=AT),
     b.RequestInspected(

@@ -17,7 +17,7 @@ from tests.support.harness import project_root
 
 GOLDEN = Path(__file__).parent / "golden"
 NOUNS = {
-    "request", "text", "organisation", "area", "policy", "delivery", "endpoint", "event", "alarm", "draw",
+    "request", "text", "organisation", "area", "policy", "delivery", "endpoint", "event", "alarm", "draw", "drill",
     "improvement", "log",
 }  # fmt: skip
 SCHEMAS = project_root() / "shared" / "contracts" / "schemas"

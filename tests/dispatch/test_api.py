@@ -310,7 +310,16 @@ async def test_a_file_is_tried_then_applied_announced_and_used(story: Story) -> 
     before = len(await story.harness.stated())
     tried = (await apply(story, "routing", text, dry_run=True)).json()
     assert tried["changes"] == [
-        {"kind": "policy", "id": "routing", "change": "changed", "fields": ["rules", "version"]}
+        {
+            "kind": "policy",
+            "id": "routing",
+            "change": "changed",
+            "fields": ["rules", "version"],
+            "values": [
+                {"at": "version", "before": "2022-10-24", "after": "2"},
+                {"at": "rules/hospital/organisation", "before": "central-hospital", "after": "ambulance"},
+            ],
+        }
     ]
     assert len(await story.harness.stated()) == before
     assert (await story.lead(await story.file(triaged())))["organisation"] == "central-hospital"
@@ -366,33 +375,6 @@ async def test_a_wrong_file_is_refused_with_the_place(
 @pytest.mark.parametrize("text", ["a: &x 1\nb: *x", "- 1", "", "\x00", "[" * 5000, "a: [&a [x], *a]"])
 async def test_what_is_no_file_of_ours_is_refused(city: Story, text: str) -> None:
     assert (await apply(city, "clocks", text or " ")).status_code == 422
-
-
-async def test_an_entry_has_a_revision_and_a_history(story: Story) -> None:
-    async def put(revision: int, **changed: Any) -> Any:
-        entry = (await call(story, OPERATOR, "GET", "/v1/organisations/police")).json()
-        body = {"revision": revision, "content": entry["content"] | changed}
-        return await call(story, SUPERVISOR, "PUT", "/v1/organisations/police", json=body)
-
-    changed = await put(1, services=["rescue", "transport"])
-    assert (changed.status_code, changed.json()["revision"], changed.json()["changed_by"]) == (200, 2, "supervisor")
-    stale = await put(1, services=[])
-    assert (stale.status_code, stale.json()["revision"]) == (409, 2)
-    entry = (await call(story, OPERATOR, "GET", "/v1/organisations/police")).json()
-    assert [past["content"]["services"] for past in entry["history"]] == [["rescue"]]
-    [*_, announced] = await story.harness.stated(d.OrganisationRecorded)
-    assert announced.fact.services == ("rescue", "transport")
-    assert (await put(2, areas=["nowhere"])).status_code == 422
-    assert (await put(2, id="fire")).status_code == 422
-
-
-async def test_a_changed_shift_counts_for_the_next_task(story: Story) -> None:
-    content = {"shifts": [{"liaison": "central-hospital.day", "days": ["sun"], "from": "00:00", "to": "01:00"}]}
-    path = "/v1/shifts/central-hospital.day"
-    put = await call(story, OPERATOR, "PUT", path, json={"revision": 1, "content": content})
-    assert put.status_code == 200, put.text
-    task = await story.lead(await story.file(triaged()))
-    assert (task["liaison"], task["level"]) == ("central-hospital.deputy", 1)
 
 
 async def test_an_area_is_found_by_its_whole_path(city: Story) -> None:

@@ -281,7 +281,7 @@ async def test_a_withdrawal_cancels_the_tasks_and_their_timer(story: Story) -> N
     request_id = await story.file(triaged(needs=("transport",)))
     await story.tell(request_id, WITHDRAWN)
     assert len(await story.stated(request_id, r.TaskCancelled)) == 2
-    assert await story.harness.rows(sa.select(timers)) == []
+    assert await story.harness.rows(sa.select(timers).where(timers.c.key == str(request_id))) == []
     late = await story.do(HOSPITAL, await story.lead(request_id), "accept")
     assert (late.status_code, late.json()["state"]) == (409, "cancelled")
 

@@ -156,13 +156,58 @@ async def test_another_policy_is_tried_on_what_was_said_and_changes_nothing(syst
 
 
 async def test_a_file_is_checked_and_applied(system: System, tmp_path: Path) -> None:
-    code, said = await heed(system, "apply", "clocks", str(SAMPLE / "clocks.yaml"), "--dry-run")
+    code, said = await heed(system, "apply", "clocks", str(SAMPLE / "clocks.yaml"), "--dry-run", "--json")
     assert (code, json.loads(said)["changes"]) == (0, [])
     wrong = tmp_path / "clocks.yaml"
     wrong.write_text((SAMPLE / "clocks.yaml").read_text().replace("red: 10", "red: none", 1))
     code, said = await heed(system, "apply", "clocks", str(wrong))
     assert code == 1
     assert "/minutes/assigned/red" in said
+
+
+async def test_a_file_is_exported_changed_and_its_difference_shown(system: System, tmp_path: Path) -> None:
+    for kind in ("areas", "directory", "routing", "clocks"):
+        file = tmp_path / f"{kind}.yaml"
+        code, said = await heed(system, "export", kind, "--output", str(file))
+        assert (code, said) == (0, f"{kind}: {file}\n")
+        code, said = await heed(system, "apply", kind, str(file), "--dry-run")
+        assert (code, said) == (0, f"{kind} 2022-10-24: nothing differs\n")
+    file = tmp_path / "directory.yaml"
+    text = file.read_text("utf-8")
+    assert text.count("phone: '+8619900000005'") == 1
+    file.write_text(text.replace("phone: '+8619900000005'", "phone: '120'\n  capacity: 4"), "utf-8")
+    code, said = await heed(system, "apply", "directory", str(file), "--dry-run")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            "changed  liaison central-hospital.day",
+            "           phone: +8619900000005 -> 120",
+            "           capacity: nothing -> 4",
+            "directory 2022-10-24: 1 to change",
+        ],
+    )
+    code, said = await heed(system, "export", "directory")
+    assert (code, said) == (0, text)
+
+
+async def test_a_drill_is_begun_and_shows_who_answered(system: System) -> None:
+    code, said = await heed(system, "drill", "show")
+    assert (code, "There was no drill yet" in said) == (1, True)
+    code, said = await heed(system, "drill", "begin", "--minutes", "60")
+    assert (code, "60 people are asked, until" in said) == (0, True), said
+    drill_id = said.split()[0]
+    assert (await heed(system, "drill", "reached", drill_id, "police.deputy"))[0] == 0
+    code, said = await heed(system, "drill", "show")
+    assert code == 0
+    assert said.splitlines()[0].startswith(drill_id)
+    assert "1 of 60 answered" in said
+    assert "police: 1 of 4, half of them within 0 min\n" in said
+    assert "  answered  police.deputy (deputy) after 0 min\n" in said
+    assert "  waiting   police.supervisor (supervisor)\n" in said
+    code, said = await heed(system, "drill", "list")
+    assert (code, said.split()[0]) == (0, drill_id)
+    code, said = await heed(system, "drill", "begin")
+    assert (code, "Everybody is being asked already" in said) == (1, True)
 
 
 async def test_the_draw_and_the_retrospective_are_shown(system: System) -> None:

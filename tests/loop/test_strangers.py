@@ -35,6 +35,7 @@ SOUND: Mapping[str, Any] = {
     "/v1/webhooks": HOOK,
     "/v1/webhooks/{id}": {"revision": 1},
     "/v1/tokens": {"kind": "operator"},
+    "/v1/drills/{id}/answer": {"liaison": "central-hospital.day"},
 }
 """A body that would be taken from whoever may send it; by path, or by its last word."""
 
