@@ -112,7 +112,8 @@ def hand_over(case: "Case", task: Task, duty: Duty) -> None:
     elif not there:
         task.duty_ends_at = duty.now + HAND_OVER_RETRY
     else:
-        chosen = OnDuty(task.organisation, min(there, key=lambda p: (duty.loads[p], p)), task.level)
+        knowing, _ = duty.city.knowing(there, case.place(duty))
+        chosen = OnDuty(task.organisation, min(knowing, key=lambda p: (duty.loads[p], p)), task.level)
         duty.loads[chosen.liaison] += 1
         _move(case, task, chosen, TransferCause.SHIFT_CHANGE, duty, None, None)
 

@@ -12,6 +12,7 @@ from dispatch.city import Area, City, Liaison, Organisation, Shift
 from dispatch.clocks import ClockPolicy
 from dispatch.files import AreasFile, DirectoryFile, FileKind, InvalidFile, disagreements, parse
 from dispatch.routing import Duty, RoutingPolicy
+from dispatch.shapes import flaws
 from dispatch.surge import NoSuchLevel, SurgeShown
 from shared.contracts.directory import AreaRecorded, DirectoryFact, Named, OrganisationRecorded, PolicyRecorded
 from shared.database import Transaction
@@ -142,7 +143,7 @@ async def apply_file(work: Work, caller: Principal, kind: FileKind, text: str, d
     gone = [key for key in before if key[0] in FILED[kind]]
     after = {key: content for key, content in before.items() if key not in gone} | entries
     changes = [c for of in (*FILED[kind], POLICY) for c in differences(_by_id(before, of), _by_id(after, of), of)]
-    _check(after)
+    _check(before, after)
     if not dry_run:
         await _put_in_force(work, before, after, caller.id)
     return Applied(kind=kind, version=version, dry_run=dry_run, changes=changes)
@@ -175,17 +176,19 @@ def _plain(model: Organisation | Liaison | Shift | Area | RoutingPolicy | ClockP
     return model.model_dump(mode="json", by_alias=True)
 
 
-def _check(contents: Contents) -> None:
-    """Raise InvalidFile where entries do not agree with each other."""
+def _check(before: Contents, contents: Contents) -> None:
+    """Raise InvalidFile where entries do not agree with each other; shapes are looked at where an area was changed."""
     routing = contents.get((POLICY, FileKind.ROUTING))
     found = disagreements(*_people(contents), RoutingPolicy.model_validate(routing) if routing else None)
+    if _by_id(before, AREA) != _by_id(contents, AREA):
+        found += [what for _, what in flaws(_people(contents)[3])]
     if found:
         raise InvalidFile("The entries do not agree with each other.", errors=[{"detail": what} for what in found])
 
 
 async def _put_in_force(work: Work, before: Contents, after: Contents, by: str) -> None:
     """Keep what changed, announce it, and try again what waited for somebody to be there."""
-    _check(after)
+    _check(before, after)
     changed: dict[Key, dict[str, Any] | None] = {k: v for k, v in after.items() if before.get(k) != v}
     changed |= dict.fromkeys(before.keys() - after.keys())
     if not changed:
@@ -233,12 +236,15 @@ def _area_fact(area: Area) -> AreaRecorded:
         name=Named(zh=area.name.zh, en=area.name.en),
         aliases=area.aliases,
         polygon=area.polygon,
+        shape=area.shape,
+        people=area.people,
     )
 
 
 def _emptied(fact: DirectoryFact) -> DirectoryFact:
     """What is left of an entry that was removed: its name, and nothing by which anything is found or given to it."""
-    emptied = {"services": (), "areas": (), "liaisons": (), "supervisor": None, "aliases": (), "polygon": ()}
+    emptied: dict[str, Any] = dict.fromkeys(("services", "areas", "liaisons", "aliases", "polygon", "people"), ())
+    emptied |= {"supervisor": None, "shape": None}
     return fact.model_copy(update={k: v for k, v in emptied.items() if k in type(fact).model_fields})
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from dispatch.city import lies_in
+from dispatch.city import OnDuty, lies_in
 from dispatch.routing import OWN, Duty, Rule, Serves
 from shared.contracts.vocabulary import Category, Colour
 
@@ -31,7 +31,11 @@ class Explained(BaseModel):
 
     organisation: str
     rule: str
+    place: str | None
+    """The area it is routed by: the one asked about, or its town where that is not sure."""
     liaison: str | None
+    chosen_because: str | None
+    """Why this person of all who are on duty."""
     level: int | None
     given_to: str
     """The organisation of the person who would be given it: the backstop where nobody of its own is on duty."""
@@ -50,11 +54,13 @@ def explain(
     colour: Colour,
     needs: tuple[str, ...] = (),
     deadline: datetime | None = None,
+    confidence: float = 1,
 ) -> Explained:
-    """What routing decides on such a request at this moment, and why."""
+    """What routing decides on such a request at this moment, and why; `confidence` is how sure its place is."""
+    area = duty.place(area, confidence)
     route = duty.route(category, area, colour)
     trail = _trail(duty, category, area, colour, route.rule)
-    chosen = duty.choose(route.organisation)
+    chosen = duty.choose(route.organisation, area=area)
     book = duty.playbook(category, needs, deadline)
     steps = [step for step in book.steps if step.need or step.by != "lead"] if book else []
     helpers = [
@@ -74,7 +80,9 @@ def explain(
     return Explained(
         organisation=route.organisation,
         rule=route.rule,
+        place=area,
         liaison=chosen.liaison if chosen else None,
+        chosen_because=_choice(duty, chosen, area) if chosen else None,
         level=chosen.level if chosen else None,
         given_to=chosen.organisation if chosen else route.organisation,
         equals=[name for name in _candidates(duty, category, area, route.rule) if name != route.organisation],
@@ -83,6 +91,12 @@ def explain(
         helpers=helpers,
         policy_version=duty.policy_version,
     )
+
+
+def _choice(duty: Duty, chosen: OnDuty, area: str | None) -> str:
+    there = duty.city.on_duty(chosen.organisation, chosen.level, duty.now)
+    _, knows = duty.city.knowing(there, area)
+    return f"on duty, and named for {knows}" if knows else "on duty, with the fewest open tasks"
 
 
 def _candidates(duty: Duty, category: str, area: str | None, rule_id: str) -> list[str]:

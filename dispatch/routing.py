@@ -63,6 +63,8 @@ class RoutingPolicy(Entry):
     needs: dict[str, Need] = Field(default_factory=dict)
     playbooks: tuple[Playbook, ...] = ()
     """The first that fits is followed."""
+    sure_from: float = Field(0.6, ge=0, le=1)
+    """A place that intake is less sure of is routed as its town: somebody there can ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +123,27 @@ class Duty:
         """What such a request takes; None where the city has no playbook for it."""
         return next((book for book in self.routing.playbooks if book.fits(category, needs, deadline)), None)
 
-    def choose(self, organisation: str, level: int = 0, tried: Collection[str] = ()) -> OnDuty | None:
+    def place(self, area: str | None, confidence: float) -> str | None:
+        """Where a request is for routing: as intake says, and where that is not sure, in its town."""
+        return area if area is None or confidence >= self.routing.sure_from else self.city.town(area)
+
+    def choose(
+        self, organisation: str, level: int = 0, tried: Collection[str] = (), *, area: str | None = None
+    ) -> OnDuty | None:
         """Who takes a task: of this level or the next that has somebody on duty, else the backstop's.
 
-        `tried` are people who let it lie; None where nobody can be reached.
+        Who is named for the place comes before others of his level. `tried` are people who let it lie; None where
+        nobody can be reached.
         """
         for at in range(level, len(Post)):
             people = [p for p in self.city.on_duty(organisation, at, self.now) if p not in tried]
-            if person := self._least_loaded(people):
+            if person := self._least_loaded(self.city.knowing(people, area)[0]):
                 self.loads[person] += 1
                 self.loads[organisation] += 1
                 return OnDuty(organisation, person, at)
         if organisation == self.routing.backstop:
             return None
-        return self.choose(self.routing.backstop, 0, tried)
+        return self.choose(self.routing.backstop, 0, tried, area=area)
 
     def leader(self, organisation: str) -> str:
         """Who answers for an organisation: its supervisor, else the backstop's; where none is named, itself."""

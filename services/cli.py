@@ -264,14 +264,17 @@ def route() -> None:
     "--need", multiple=True, help="What it needs beside its lead, such as transport; may stand several times."
 )
 @click.option("--deadline", help="By when help is needed (RFC 3339).")
-def explain(category: str, colour: str, area: str | None, need: tuple[str, ...], deadline: str | None) -> None:
+@click.option("--confidence", type=click.FloatRange(0, 1), help="How sure the area is; 1 where it was stated.")
+def explain(need: tuple[str, ...], **asked: str | float | None) -> None:
     """Say where such a request would go now, to whom there, and why: every rule that was looked at."""
-    asked = {"category": category, "colour": colour, "area": area, "need": list(need), "deadline": deadline}
-    wanted = urlencode({name: value for name, value in asked.items() if value}, doseq=True)
+    given = {name: value for name, value in asked.items() if value is not None}
+    wanted = urlencode({**given, "need": list(need)}, doseq=True)
     found = Remote.from_environment().get(f"/v1/routing?{wanted}")
     for looked in found["trail"]:
         click.echo(f"{'=>' if looked['decides'] else '  '} {looked['rule']}: {looked['reason']}")
-    click.echo(f"leads:   {found['organisation']}, given to {found['liaison'] or 'nobody yet'} of {found['given_to']}")
+    click.echo(f"place:   {found['place'] or 'not known'}")
+    who = f"{found['liaison']} of {found['given_to']}, {found['chosen_because']}" if found["liaison"] else "nobody yet"
+    click.echo(f"leads:   {found['organisation']}, given to {who}")
     for helper in found["helpers"]:
         after = f", after {', '.join(helper['after'])}" if helper["after"] else ""
         click.echo(f"assists: {helper['organisation']} ({helper['rule']}{after})")
