@@ -8,7 +8,7 @@ from typing import Any
 from dispatch import store
 from dispatch.access import check_reads_directory, check_writes_directory
 from dispatch.answers import Applied, EntryHistory, EntryKept, differences
-from dispatch.city import Area, City, Liaison, Organisation, Shift
+from dispatch.city import Area, City, Liaison, Organisation, Shift, lies_in
 from dispatch.clocks import ClockPolicy
 from dispatch.files import AreasFile, DirectoryFile, FileKind, InvalidFile, disagreements, parse
 from dispatch.routing import Duty, RoutingPolicy
@@ -143,7 +143,7 @@ async def apply_file(work: Work, caller: Principal, kind: FileKind, text: str, d
     gone = [key for key in before if key[0] in FILED[kind]]
     after = {key: content for key, content in before.items() if key not in gone} | entries
     changes = [c for of in (*FILED[kind], POLICY) for c in differences(_by_id(before, of), _by_id(after, of), of)]
-    _check(before, after)
+    _check(after)
     if not dry_run:
         await _put_in_force(work, before, after, caller.id)
     return Applied(kind=kind, version=version, dry_run=dry_run, changes=changes)
@@ -176,19 +176,25 @@ def _plain(model: Organisation | Liaison | Shift | Area | RoutingPolicy | ClockP
     return model.model_dump(mode="json", by_alias=True)
 
 
-def _check(before: Contents, contents: Contents) -> None:
-    """Raise InvalidFile where entries do not agree with each other; shapes are looked at where an area was changed."""
+def _check(contents: Contents) -> None:
+    """Raise InvalidFile where entries do not agree with each other."""
     routing = contents.get((POLICY, FileKind.ROUTING))
     found = disagreements(*_people(contents), RoutingPolicy.model_validate(routing) if routing else None)
-    if _by_id(before, AREA) != _by_id(contents, AREA):
-        found += [what for _, what in flaws(_people(contents)[3])]
     if found:
         raise InvalidFile("The entries do not agree with each other.", errors=[{"detail": what} for what in found])
 
 
+def _check_shape(contents: Contents, changed: str) -> None:
+    """Raise InvalidFile where the shape of an area is not right by itself, by those around it or by those in it."""
+    areas = [Area.model_validate(content) for content in _of(contents, AREA)]
+    near = [area for area in areas if lies_in(area.id, changed) or lies_in(changed, area.id)]
+    if found := [{"detail": what} for _, what in flaws(near)]:
+        raise InvalidFile("The shape of the area is not right.", errors=found)
+
+
 async def _put_in_force(work: Work, before: Contents, after: Contents, by: str) -> None:
     """Keep what changed, announce it, and try again what waited for somebody to be there."""
-    _check(before, after)
+    _check(after)
     changed: dict[Key, dict[str, Any] | None] = {k: v for k, v in after.items() if before.get(k) != v}
     changed |= dict.fromkeys(before.keys() - after.keys())
     if not changed:
@@ -288,7 +294,10 @@ async def put_entry(
     known = await store.find_entry(work.connection, kind, entry_id)
     check_revision(revision, known.revision if known else 0)
     before = await _contents(work.connection)
-    await _put_in_force(work, before, before | {(kind, entry_id): content}, caller.id)
+    after = before | {(kind, entry_id): content}
+    if kind == AREA:
+        _check_shape(after, entry_id)
+    await _put_in_force(work, before, after, caller.id)
     kept = await store.find_entry(work.connection, kind, entry_id)
     if kept is None:
         raise NotFound

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from math import cos, radians
 
+import numpy as np
 import shapely
 from shapely.geometry import shape as surface_of
 from shapely.geometry.base import BaseGeometry
@@ -14,6 +15,8 @@ MOST_CORNERS = 10_000
 """Of one area: what it says of itself is one event, and Kafka takes a megabyte."""
 SHORTEST_RING = 4
 WIDEST_DEGREES = 180
+FARTHEST = (180.0, 90.0)
+"""Degrees of longitude and of latitude, to either side."""
 GEOS_WORDS = {
     "Self-intersection": "its border crosses itself",
     "Ring Self-intersection": "its border touches itself",
@@ -34,25 +37,33 @@ def flaws(areas: Sequence[Area]) -> Iterator[Flaw]:
     for n, area in enumerate(areas):
         if area.polygon and area.shape is not None:
             yield n, f"{area.id} has a polygon and a shape: leave one out"
-        elif area.outline is not None:
-            flaw = _flaw(area.outline)
-            if flaw:
-                yield n, f"the shape of {area.id} is not right: {flaw}"
+        elif (outline := area.outline) is not None:
+            surface = _surface(outline)
+            if isinstance(surface, str):
+                yield n, f"the shape of {area.id} is not right: {surface}"
             else:
-                surfaces[area.id] = surface_of(area.outline.model_dump())
+                surfaces[area.id] = surface
     yield from _outside(areas, surfaces)
 
 
-def _flaw(shape: Geometry) -> str | None:
+def _surface(shape: Geometry) -> BaseGeometry | str:
+    """The surface, or what is wrong with it."""
+    if flaw := _flaw_of_rings(shape):
+        return flaw
+    surface = surface_of(shape.model_dump())
+    return _flaw_of_surface(surface) or surface
+
+
+def _flaw_of_rings(shape: Geometry) -> str | None:
     lines = list(rings(shape))
-    for ring in lines:
-        if flaw := _flaw_of_ring(ring):
-            return flaw
     if not lines:
         return "it has no corners"
     if sum(map(len, lines)) > MOST_CORNERS:
         return f"it has more than {MOST_CORNERS} corners; leave out those that matter least"
-    surface = surface_of(shape.model_dump())
+    return next((flaw for ring in lines if (flaw := _flaw_of_ring(ring))), None)
+
+
+def _flaw_of_surface(surface: BaseGeometry) -> str | None:
     for part in getattr(surface, "geoms", (surface,)):
         if part.bounds[2] - part.bounds[0] > WIDEST_DEGREES:
             return "it is wider than half the earth; cut it in two at the antimeridian (RFC 7946, 3.1.9)"
@@ -60,16 +71,20 @@ def _flaw(shape: Geometry) -> str | None:
 
 
 def _flaw_of_ring(ring: Ring) -> str | None:
-    for longitude, latitude in ring:
-        if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-            swapped = -180 <= latitude <= 180 and -90 <= longitude <= 90
-            hint = "longitude comes first, are they swapped?" if swapped else "is it in degrees, WGS 84?"
-            return f"{longitude}, {latitude} is no longitude and latitude; {hint}"
+    if not (np.abs(np.array(ring).reshape(-1, 2)) <= FARTHEST).all():
+        return _off_the_earth(ring)
     if len(ring) < SHORTEST_RING:
         return "a ring has fewer than three corners"
     if ring[0] != ring[-1]:
         return f"a ring is not closed: it begins at {_at(ring[0])} and ends at {_at(ring[-1])}"
     return None
+
+
+def _off_the_earth(ring: Ring) -> str:
+    longitude, latitude = next((x, y) for x, y in ring if not (abs(x) <= FARTHEST[0] and abs(y) <= FARTHEST[1]))
+    swapped = abs(latitude) <= FARTHEST[0] and abs(longitude) <= FARTHEST[1]
+    hint = "longitude comes first, are they swapped?" if swapped else "is it in degrees, WGS 84?"
+    return f"{longitude}, {latitude} is no longitude and latitude; {hint}"
 
 
 def _at(position: tuple[float, float]) -> str:

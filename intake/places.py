@@ -103,7 +103,7 @@ class Areas:
 
     def _mentioned_in(self, words: str, known: str | None) -> Place:
         """The area that all of the named places speak for; where none has all, the smallest around what they name."""
-        mentions = [_nearby(mention, known) for mention in self._names.mentions(words)]
+        mentions = [_nearby(mention, known) for mention in dict.fromkeys(self._names.mentions(words))]
         if not mentions:
             return NOWHERE
         paths = {area: list(_upwards(area)) for mention in mentions for area in mention.areas}

@@ -257,8 +257,8 @@ def route() -> None:
 
 
 @route.command()
-@click.option("--category", type=click.Choice(list(Category)), required=True)
-@click.option("--colour", type=click.Choice(list(Colour)), default=Colour.YELLOW, show_default=True)
+@click.option("--category", type=click.Choice([one.value for one in Category]), required=True)
+@click.option("--colour", type=click.Choice([one.value for one in Colour]), default="yellow", show_default=True)
 @click.option("--area", help="Id of the area, pinghu/dushangang/huxiao/06.")
 @click.option(
     "--need", multiple=True, help="What it needs beside its lead, such as transport; may stand several times."

@@ -58,7 +58,7 @@ def shape_of(polygon: Ring, shape: Geometry | None) -> Geometry | None:
     if shape is not None or not polygon:
         return shape
     closed = polygon if polygon[0] == polygon[-1] else (*polygon, polygon[0])
-    return Polygon(type="Polygon", coordinates=(closed,))
+    return Polygon.model_construct(type="Polygon", coordinates=(closed,))  # checked as a polygon before
 
 
 def rings(shape: Geometry) -> Iterator[Ring]:

@@ -133,6 +133,10 @@ def test_many_places_of_one_name_are_weighed_in_little_time() -> None:
     assert many.find(address="新民村，第77村").area == "c/77"
 
 
+def test_a_name_that_is_said_again_and_again_counts_once() -> None:
+    assert CITY.find(address="港口镇港口镇港口镇，山前镇") == CITY.find(address="港口镇，山前镇")
+
+
 @pytest.mark.parametrize(
     ("words", "same"),
     [
