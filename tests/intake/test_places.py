@@ -1,5 +1,8 @@
 """Where a request is, by all that its filer said of it."""
 
+import time
+from typing import Any
+
 import pytest
 
 from intake.places import (
@@ -149,3 +152,29 @@ def test_coordinates_that_are_not_exact_give_the_area_around_all_that_they_may_m
 
 def test_coordinates_far_from_the_city_leave_the_word_to_the_address() -> None:
     assert AREAS.find(coordinates=(116.4, 39.9), address="金茂花苑").area == f"{HUXIAO}/06"
+
+
+def seconds(areas: Areas, **hint: Any) -> float:
+    """The least of several rounds, so that a busy machine does not count."""
+
+    def once() -> float:
+        started = time.process_time()
+        for _ in range(200):
+            areas.find(**hint)
+        return time.process_time() - started
+
+    return min(once() for _ in range(7))
+
+
+@pytest.mark.parametrize("hint", [{"coordinates": (3.05, 3.05)}, {"address": "城市第3区第3村8幢"}])
+def test_a_hundred_times_the_areas_do_not_cost_ten_times_the_time(hint: dict[str, Any]) -> None:
+    def city(side: int) -> Areas:
+        return Areas(
+            Area(id=f"c/{x}/{y}", names=(f"第{x}区第{y}村", f"Village {x} {y}"), shape=square(x, y, 1))
+            for x in range(side)
+            for y in range(side)
+        )
+
+    few, many = city(7), city(70)
+    assert few.find(**hint) == many.find(**hint)
+    assert seconds(many, **hint) < 10 * seconds(few, **hint)
