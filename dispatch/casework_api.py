@@ -196,9 +196,10 @@ async def explain_route(
         list[str] | None, Query(description="What it needs beside its lead; may stand several times.")
     ] = None,
     deadline: Annotated[AwareDatetime | None, Query(description="By when help is needed.")] = None,
+    confidence: Annotated[float, Query(ge=0, le=1, description="How sure it is that it is in this area.")] = 1,
 ) -> Explained:
     """Where such a request would go now, to whom there, and why: every rule that was looked at."""
-    values = (service.clock.now(), category, area, colour, tuple(need or ()), deadline)
+    values = (service.clock.now(), category, area, colour, tuple(need or ()), deadline, confidence)
     return await service.query(handlers.explain_route, desk, caller, *values)
 
 

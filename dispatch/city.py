@@ -8,11 +8,22 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
+from shared.contracts.shapes import Geometry, Ring, Shape, shape_of
 from shared.contracts.vocabulary import Category
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -150,10 +161,6 @@ class Level(StrEnum):
     MICRO_GRID = "micro_grid"
 
 
-Longitude = Annotated[float, Field(ge=-180, le=180)]
-Latitude = Annotated[float, Field(ge=-90, le=90)]
-
-
 class Area(Entry):
     """A place; its id is the path from the city down."""
 
@@ -161,7 +168,22 @@ class Area(Entry):
     level: Level
     name: Name
     aliases: tuple[Words, ...] = ()
-    polygon: tuple[tuple[Longitude, Latitude], ...] = ()
+    polygon: Ring = ()
+    """Its shape where that is one ring, which need not be closed."""
+    shape: Shape | None = None
+    """Its shape where that has holes or several parts."""
+    people: tuple[Id, ...] = ()
+    """Liaisons who know it: of their organisation they are preferred for what comes from there."""
+
+    @model_serializer(mode="wrap")
+    def _as_said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a shape or people that it does not have: the release that knew neither can go on with it."""
+        return {name: value for name, value in whole(self).items() if value or name not in {"shape", "people"}}
+
+    @property
+    def outline(self) -> Geometry | None:
+        """Its shape, whichever way it was given."""
+        return shape_of(self.polygon, self.shape)
 
 
 def upwards(area: str) -> Iterator[str]:
@@ -233,6 +255,19 @@ class City:
         if not shifts:
             return person.post.level > 0
         return any(s.runs_between(begin.astimezone(self.zone), end.astimezone(self.zone)) for s in shifts)
+
+    def knowing(self, people: Sequence[str], area: str | None) -> tuple[Sequence[str], str | None]:
+        """Of these people, those named for the smallest area around a place that has any, and that area; else all."""
+        for wider in upwards(area or ""):
+            known = self.areas.get(wider)
+            if known is not None and (named := [person for person in people if person in known.people]):
+                return named, wider
+        return people, None
+
+    def town(self, area: str) -> str:
+        """The town that an area lies in; a place that is larger, or in none, stays what it is."""
+        levels = ((wider, self.areas[wider].level) for wider in upwards(area) if wider in self.areas)
+        return next((wider for wider, level in levels if level is Level.TOWN), area)
 
     def all_on_duty(self, organisation: str, now: datetime) -> list[str]:
         """Who of an organisation can be reached now, at any post."""

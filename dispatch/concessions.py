@@ -112,7 +112,7 @@ def hand_over(case: "Case", task: Task, duty: Duty) -> None:
     elif not there:
         task.duty_ends_at = duty.now + HAND_OVER_RETRY
     else:
-        chosen = duty.pick(task.organisation, task.level, there)
+        chosen = duty.pick(task.organisation, task.level, there, area=case.place(duty))
         duty.loads[chosen.liaison] += 1
         _move(case, task, chosen, TransferCause.SHIFT_CHANGE, duty, None, None)
 

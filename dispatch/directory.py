@@ -8,7 +8,7 @@ from typing import Any
 from dispatch import drill_store, entry_store, store
 from dispatch.access import check_reads_directory, check_writes_directory
 from dispatch.answers import Applied, EntryHistory, EntryKept
-from dispatch.city import Area, City, Liaison, Organisation, Shift
+from dispatch.city import Area, City, Liaison, Organisation, Shift, lies_in
 from dispatch.clocks import ClockPolicy
 from dispatch.differences import Change, differences
 from dispatch.drills import BEGINS, DRILL, next_drill
@@ -31,6 +31,7 @@ from dispatch.entries import (
 )
 from dispatch.files import FileKind, InvalidFile, disagreements
 from dispatch.routing import Duty, RoutingPolicy
+from dispatch.shapes import flaws
 from dispatch.surge import NoSuchLevel, SurgeShown
 from shared.contracts.directory import AreaRecorded, DirectoryFact, Named, OrganisationRecorded, PolicyRecorded
 from shared.database import Transaction
@@ -204,6 +205,14 @@ def _check(contents: Contents) -> None:
         raise InvalidFile("The entries do not agree with each other.", errors=[{"detail": what} for what in found])
 
 
+def _check_shape(contents: Contents, changed: str) -> None:
+    """Raise InvalidFile where the shape of an area is not right by itself, by those around it or by those in it."""
+    areas = [Area.model_validate(content) for content in _of(contents, AREA)]
+    near = [area for area in areas if lies_in(area.id, changed) or lies_in(changed, area.id)]
+    if found := [{"detail": what} for _, what in flaws(near)]:
+        raise InvalidFile("The shape of the area is not right.", errors=found)
+
+
 async def _put_in_force(
     work: Work, before: Contents, after: Contents, by: str, stated: Mapping[Key, datetime] | None = None
 ) -> None:
@@ -262,12 +271,15 @@ def _area_fact(area: Area) -> AreaRecorded:
         name=Named(zh=area.name.zh, en=area.name.en),
         aliases=area.aliases,
         polygon=area.polygon,
+        shape=area.shape,
+        people=area.people,
     )
 
 
 def _emptied(fact: DirectoryFact) -> DirectoryFact:
     """What is left of an entry that was removed: its name, and nothing by which anything is found or given to it."""
-    emptied = {"services": (), "areas": (), "liaisons": (), "supervisor": None, "aliases": (), "polygon": ()}
+    emptied: dict[str, Any] = dict.fromkeys(("services", "areas", "liaisons", "aliases", "polygon", "people"), ())
+    emptied |= {"supervisor": None, "shape": None}
     return fact.model_copy(update={k: v for k, v in emptied.items() if k in type(fact).model_fields})
 
 
@@ -321,7 +333,10 @@ async def put_entry(
     known = await entry_store.find_entry(work.connection, kind, entry_id)
     check_revision(revision, known.revision if known else 0)
     before = await _contents(work.connection)
-    await _put_in_force(work, before, before | {(kind, entry_id): content}, caller.id)
+    after = before | {(kind, entry_id): content}
+    if kind == AREA:
+        _check_shape(after, entry_id)
+    await _put_in_force(work, before, after, caller.id)
     await entry_store.assure(work.connection, {(kind, entry_id): work.now}, caller.id)
     now = await entry_store.find_entry(work.connection, kind, entry_id)
     if now is None:

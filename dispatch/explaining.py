@@ -31,6 +31,8 @@ class Explained(BaseModel):
 
     organisation: str
     rule: str
+    place: str | None
+    """The area it is routed by: the one asked about, or its town where that is not sure."""
     liaison: str | None
     level: int | None
     chosen_because: str
@@ -54,12 +56,14 @@ def explain(
     colour: Colour,
     needs: tuple[str, ...] = (),
     deadline: datetime | None = None,
+    confidence: float = 1,
 ) -> Explained:
-    """What routing decides on such a request at this moment, and why."""
+    """What routing decides on such a request at this moment, and why; `confidence` is how sure its place is."""
+    area = duty.place(area, confidence)
     route = duty.route(category, area, colour)
     trail = _trail(duty, category, area, colour, route.rule)
-    chosen = duty.choose(route.organisation)
-    because, passed_over = _choice(duty, chosen)
+    chosen = duty.choose(route.organisation, area=area)
+    because, passed_over = _choice(duty, chosen, area)
     book = duty.playbook(category, needs, deadline)
     steps = [step for step in book.steps if step.need or step.by != "lead"] if book else []
     helpers = [
@@ -79,6 +83,7 @@ def explain(
     return Explained(
         organisation=route.organisation,
         rule=route.rule,
+        place=area,
         liaison=chosen.liaison if chosen else None,
         level=chosen.level if chosen else None,
         chosen_because=because,
@@ -92,7 +97,7 @@ def explain(
     )
 
 
-def _choice(duty: Duty, chosen: OnDuty | None) -> tuple[str, list[str]]:
+def _choice(duty: Duty, chosen: OnDuty | None, area: str | None) -> tuple[str, list[str]]:
     """Why this person of those on duty, and who was passed over; his new task is counted already."""
     if chosen is None:
         return "nobody is on duty", []
@@ -102,7 +107,10 @@ def _choice(duty: Duty, chosen: OnDuty | None) -> tuple[str, list[str]]:
     if chosen.beyond_capacity:
         return f"everybody on duty ({len(there)}) is at capacity; he has the least for what he can take: {load}", []
     passed_over = [person for person in there if person != chosen.liaison and duty.is_full(person)]
-    return f"the least loaded of {len(there)} on duty: {load}", passed_over
+    named, knows = duty.city.knowing([person for person in there if person not in passed_over], area)
+    among = len(named) if knows else len(there)
+    first = f"the least loaded of {among}" if among > 1 else "the only one"
+    return f"{first} on duty{f' named for {knows}' if knows else ''}: {load}", passed_over
 
 
 def _candidates(duty: Duty, category: str, area: str | None, rule_id: str) -> list[str]:

@@ -4,7 +4,7 @@
 
 - directory.yaml: `version`, `time_zone` (IANA), `organisations` (city.Organisation), `liaisons` (city.Liaison),
   `shifts` (city.Shift: liaison, days as a list of mon … sun or `daily`, from, to as "08:00"; may cross midnight);
-- areas.yaml: `version`, `areas` (city.Area);
+- areas.yaml: `version`, `areas` (city.Area); or GeoJSON, as geojson.py says;
 - routing.yaml: `version`, `rules` (routing.Rule, the first that fits decides), `backstop`, `needs`,
   `playbooks` (playbooks.Playbook, the first that fits is followed);
 - clocks.yaml: clocks.ClockPolicy.
@@ -12,6 +12,7 @@
 Every scalar is read as it is written, so that 20:00 is no number and `no` is no truth value.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from http import HTTPStatus
@@ -21,10 +22,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from dispatch import geojson
 from dispatch.city import Area, City, Entry, Liaison, Organisation, Shift
 from dispatch.clocks import ClockPolicy
 from dispatch.playbooks import LEAD
 from dispatch.routing import RoutingPolicy
+from dispatch.shapes import flaws
 from shared.problems import Problem
 
 LONGEST_CHARACTERS = 4_000_000
@@ -84,20 +87,53 @@ FORMATS: dict[FileKind, type[Content]] = {
 
 
 def parse(kind: FileKind, text: str) -> Content:
-    """The content of a file; raises InvalidFile."""
+    """The content of a file, areas also out of GeoJSON; raises InvalidFile."""
+    if len(text) > LONGEST_CHARACTERS:
+        raise InvalidFile(errors=[_error((), 1, f"the file is longer than {LONGEST_CHARACTERS} characters")])
+    if kind is FileKind.AREAS and (collection := _read_collection(text)) is not None:
+        return _parse_collection(collection)
     return _parse(FORMATS[kind], text)
 
 
+def _read_collection(text: str) -> dict[str, Any] | None:
+    try:
+        return geojson.read(text)
+    except json.JSONDecodeError as broken:
+        raise InvalidFile(errors=[_error((), broken.lineno, f"not JSON: {broken.msg}")]) from broken
+    except RecursionError as deep:
+        raise InvalidFile(errors=[_error((), 1, "nested too deeply")]) from deep
+    except geojson.NotInDegrees as elsewhere:
+        raise InvalidFile(errors=[_error(("crs",), 1, str(elsewhere))]) from elsewhere
+
+
+def _parse_collection(collection: dict[str, Any]) -> AreasFile:
+    """Areas out of GeoJSON; an error names the feature by its place and its id."""
+    given = geojson.as_areas(collection)
+    try:
+        content = AreasFile.model_validate(given)
+    except ValidationError as wrong:
+        found = [(e["loc"], f"{_id_at(given, e['loc'])}{e['msg']}") for e in wrong.errors()]
+        raise InvalidFile(errors=[_error(geojson.pointer(where), None, what) for where, what in found]) from wrong
+    if wrong_with := [*_twice(content), *_misshapen(content)]:
+        raise InvalidFile(errors=[_error(geojson.pointer(where), None, what) for where, what in wrong_with])
+    return content
+
+
+def _id_at(given: dict[str, Any], where: Where) -> str:
+    match where:
+        case ("areas", int(n), *_) if isinstance(given["areas"][n], dict) and given["areas"][n].get("id"):
+            return f"{given['areas'][n]['id']}: "
+    return ""
+
+
 def _parse(model: type[M], text: str) -> M:
-    if len(text) > LONGEST_CHARACTERS:
-        raise InvalidFile(errors=[_error((), 1, f"the file is longer than {LONGEST_CHARACTERS} characters")])
     root = _compose(text)
     try:
         content = model.model_validate(_plain(root, (), set()))
     except ValidationError as wrong:
         raise InvalidFile(errors=[_error(e["loc"], _line(root, e["loc"]), e["msg"]) for e in wrong.errors()]) from wrong
-    if twice := _twice(content):
-        raise InvalidFile(errors=[_error(where, _line(root, where), what) for where, what in twice])
+    if wrong_with := [*_twice(content), *_misshapen(content)]:
+        raise InvalidFile(errors=[_error(where, _line(root, where), what) for where, what in wrong_with])
     return content
 
 
@@ -157,8 +193,10 @@ def _child(node: yaml.Node, step: int | str) -> yaml.Node | None:
     return None
 
 
-def _error(where: Where, line: int, detail: str) -> dict[str, Any]:
-    return {"pointer": "/" + "/".join(map(str, where)), "line": line, "detail": detail}
+def _error(where: Where, line: int | None, detail: str) -> dict[str, Any]:
+    """`line` where one writes the file by hand."""
+    place = {"pointer": "/" + "/".join(map(str, where))} | ({"line": line} if line is not None else {})
+    return {**place, "detail": detail}
 
 
 def _twice(content: BaseModel) -> list[tuple[Where, str]]:
@@ -173,6 +211,14 @@ def _twice(content: BaseModel) -> list[tuple[Where, str]]:
             if entry_id is not None:
                 seen.add(entry_id)
     return found
+
+
+def _misshapen(content: BaseModel) -> list[tuple[Where, str]]:
+    """Shapes that are not right."""
+    if not isinstance(content, AreasFile):
+        return []
+    fields = {n: "polygon" if area.polygon else "shape" for n, area in enumerate(content.areas)}
+    return [(("areas", n, fields[n]), what) for n, what in flaws(content.areas)]
 
 
 def disagreements(
@@ -190,6 +236,7 @@ def disagreements(
     found += [f"organisation {p.organisation} of liaison {p.id}" for p in liaisons if p.organisation not in known]
     found += [f"liaison {s.liaison} of a shift" for s in shifts if s.liaison not in people]
     found += [f"area above {area}" for area in sorted(places) if "/" in area and area.rpartition("/")[0] not in places]
+    found += [f"liaison {p} among the people of area {a.id}" for a in areas for p in a.people if p not in people]
     if routing is not None:
         found += _routing_disagreements(routing, known, places)
     return [f"there is no {what}" for what in found]

@@ -331,12 +331,13 @@ async def explain_route(
     colour: Colour,
     needs: tuple[str, ...],
     deadline: datetime | None,
+    confidence: float,
 ) -> Explained:
     """Where such a request goes now, and why; for oversight and handlers."""
     check_oversees(caller)
     duty = await desk.look(connection, now)
     duty.loads = await store.count_loads(connection)
-    return explain(duty, category, area, colour, needs, deadline)
+    return explain(duty, category, area, colour, needs, deadline, confidence)
 
 
 async def first_routes(connection: Transaction, caller: Principal, since: datetime) -> FirstRoutes:

@@ -66,6 +66,7 @@ class Case:
     """Steps of the playbook that are still to be opened."""
     waits_for: list[str] = field(default_factory=list)
     """The required tasks that the answer waits for, as it was last kept."""
+    place_confidence: float = 1
     household: str | None = None
     building: str | None = None
     """Keyed hashes: equal for one household, one building."""
@@ -79,6 +80,7 @@ class Case:
         return cls(
             life=begin(event),
             began_at=fact.received_at,
+            place_confidence=fact.place_confidence,
             household=fact.household_hash,
             building=fact.building_hash,
         )
@@ -92,6 +94,10 @@ class Case:
     def organisations(self) -> frozenset[str]:
         """All that have or had a task."""
         return frozenset(organisation for task in self.tasks for organisation in task.organisations)
+
+    def place(self, duty: Duty) -> str | None:
+        """Where it is, for routing."""
+        return duty.place(self.life.area, self.place_confidence)
 
     # What others state
 
@@ -114,7 +120,7 @@ class Case:
     def _open(self, fact: r.RequestTriaged, duty: Duty) -> None:
         self.colour, self.needs = fact.colour, fact.needs
         self.deadline, self.deadline_known_at = fact.deadline, duty.now
-        route = duty.route(fact.category, self.life.area, fact.colour)
+        route = duty.route(fact.category, self.place(duty), fact.colour)
         lead = self._add(Role.LEAD, route, duty)
         playbook = duty.playbook(fact.category, fact.needs, fact.deadline)
         if playbook is not None:
@@ -147,7 +153,7 @@ class Case:
 
     def _add_need(self, need: str, lead: Task, duty: Duty) -> None:
         """An assisting task, unless an organisation that is at work on the request gives this help itself."""
-        route = duty.route_need(need, self.life.area)
+        route = duty.route_need(need, self.place(duty))
         if route.organisation != lead.organisation and not self._open_task_of(route.organisation):
             self._add(Role.ASSISTING, route, duty)
 
@@ -204,7 +210,7 @@ class Case:
 
     def assign(self, task: Task, duty: Duty, level: int = 0, note: TextRef | None = None) -> None:
         """Give the task to somebody on duty, from this level upwards; where nobody is, it waits."""
-        chosen = duty.choose(task.organisation, level, task.tried)
+        chosen = duty.choose(task.organisation, level, task.tried, area=self.place(duty))
         if chosen is None:
             self._wait(task, duty, level)
         else:

@@ -104,7 +104,7 @@ def begin(case: "Case", lead: Task, playbook: Playbook, duty: "Duty") -> None:
             lead.step = step.id
             continue
         rule = f"playbook:{playbook.id}:{step.id}"
-        named = step.by or duty.route_need(step.need or "", case.life.area).organisation
+        named = step.by or duty.route_need(step.need or "", case.place(duty)).organisation
         case.planned.append(
             Planned(
                 id=step.id,

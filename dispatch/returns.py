@@ -15,8 +15,7 @@ from dispatch.tasks import (
     said,
 )
 from shared.contracts import requests as r
-from shared.contracts.life import Life
-from shared.contracts.vocabulary import Colour, ReturnReason, Role, Stage, SupervisionCause
+from shared.contracts.vocabulary import ReturnReason, Role, Stage, SupervisionCause
 
 if TYPE_CHECKING:
     from dispatch.model import Case
@@ -42,7 +41,7 @@ def give_back(
     task.returned_by.append(task.organisation)
     task.tried = []
     task.stop(duty.now, Stage.ACCEPTED, Stage.ARBITRATED)
-    route = route_after_return(task, reason, belongs_to, case.life, case.colour, duty)
+    route = route_after_return(case, task, reason, belongs_to, duty)
     task.organisation, task.rule, task.level = route.organisation, route.rule, 0
     if task.organisation not in task.organisations:
         task.organisations.append(task.organisation)
@@ -73,9 +72,7 @@ def check_return(task: Task, reason: ReturnReason, belongs_to: str | None, duty:
         raise ReturnsExhausted(returns=len(task.returned_by))
 
 
-def route_after_return(
-    task: Task, reason: ReturnReason, belongs_to: str | None, life: Life, colour: Colour, duty: Duty
-) -> Route:
+def route_after_return(case: "Case", task: Task, reason: ReturnReason, belongs_to: str | None, duty: Duty) -> Route:
     """Whose the task is, its return counted: the named owner's, else by the rules; after the last, a person decides.
 
     A return by the backstop is such a decision; two that name each other are not.
@@ -87,6 +84,6 @@ def route_after_return(
         return backstop
     if belongs_to is not None:
         return Route(belongs_to, NAMED)
-    if task.role is Role.ASSISTING or reason is ReturnReason.MORE_INFORMATION_NEEDED or life.category is None:
+    if task.role is Role.ASSISTING or reason is ReturnReason.MORE_INFORMATION_NEEDED or case.life.category is None:
         return backstop
-    return duty.route(life.category, life.area, colour, task.returned_by)
+    return duty.route(case.life.category, case.place(duty), case.colour, task.returned_by)

@@ -4,7 +4,7 @@ The first rule that fits decides, and what fits none goes to the backstop: nothi
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
@@ -64,6 +64,8 @@ class RoutingPolicy(Entry):
     needs: dict[str, Need] = Field(default_factory=dict)
     playbooks: tuple[Playbook, ...] = ()
     """The first that fits is followed."""
+    sure_from: float = Field(0.6, ge=0, le=1)
+    """A place that intake is less sure of is routed as its town: somebody there can ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,32 +126,42 @@ class Duty:
         """What such a request takes; None where the city has no playbook for it."""
         return next((book for book in self.routing.playbooks if book.fits(category, needs, deadline)), None)
 
-    def choose(self, organisation: str, level: int = 0, tried: Collection[str] = ()) -> OnDuty | None:
+    def place(self, area: str | None, confidence: float) -> str | None:
+        """Where a request is for routing: as intake says, and where that is not sure, in its town."""
+        return area if area is None or confidence >= self.routing.sure_from else self.city.town(area)
+
+    def choose(
+        self, organisation: str, level: int = 0, tried: Collection[str] = (), *, area: str | None = None
+    ) -> OnDuty | None:
         """Who takes a task: of this level or the next that has somebody on duty, else the backstop's.
 
-        `tried` are people who let it lie; None where nobody can be reached.
+        Who is named for the place comes before others of his level. `tried` are people who let it lie; None where
+        nobody can be reached.
         """
         for at in range(level, len(Post)):
             people = [p for p in self.city.on_duty(organisation, at, self.now) if p not in tried]
             if people:
-                chosen = self.pick(organisation, at, people)
+                chosen = self.pick(organisation, at, people, area=area)
                 self.loads[chosen.liaison] += 1
                 self.loads[organisation] += 1
                 return chosen
         if organisation == self.routing.backstop:
             return None
-        return self.choose(self.routing.backstop, 0, tried)
+        return self.choose(self.routing.backstop, 0, tried, area=area)
 
-    def pick(self, organisation: str, level: int, people: Collection[str]) -> OnDuty:
-        """The least loaded of these, who are on duty at one post; whoever is at his capacity is passed over.
+    def pick(self, organisation: str, level: int, people: Sequence[str], *, area: str | None) -> OnDuty:
+        """Of these, who are on duty at one post, the least loaded of those named for the place, else of all.
 
-        Where all of them are, it is the one with the least for what he can take: nothing waits for a free hand.
+        Whoever is at his capacity is passed over. Where all of them are, it is the one with the least for what he can
+        take: nothing waits for a free hand.
         """
-        if free := [person for person in people if not self.is_full(person)]:
-            chosen = min(free, key=lambda p: (self.loads[p], p in self.unreached, p))
-            return OnDuty(organisation, chosen, level)
-        chosen = min(people, key=lambda p: (self.loads[p] / (self.capacity(p) or 1), p in self.unreached, p))
-        return OnDuty(organisation, chosen, level, beyond_capacity=True)
+        free = [person for person in people if not self.is_full(person)]
+        named, _ = self.city.knowing(free or people, area)
+        if free:
+            chosen = min(named, key=lambda p: (self.loads[p], p in self.unreached, p))
+        else:
+            chosen = min(named, key=lambda p: (self.loads[p] / (self.capacity(p) or 1), p in self.unreached, p))
+        return OnDuty(organisation, chosen, level, beyond_capacity=not free)
 
     def is_full(self, person: str) -> bool:
         """Whether he has as many open tasks as he can have."""

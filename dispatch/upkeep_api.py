@@ -1,6 +1,6 @@
 """The HTTP door for keeping the directory right: export, entries confirmed, drills."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from dispatch.entries import LIAISON, ORGANISATION, SHIFTS
 from dispatch.files import FileKind
 from shared.problems import Forbidden, InvalidInput, NotFound
 from shared.service import Here
-from shared.web import Body, Caller, IdempotencyKey, Page, decode_cursor, encode_cursor, responses
+from shared.web import Body, Caller, IdempotencyKey, Page, page, read_cursor, responses
 
 router = APIRouter(prefix="/v1", tags=["dispatch"])
 YAML = "application/yaml"
@@ -112,17 +112,6 @@ async def list_drills(
     limit: Annotated[int, Query(ge=1, le=200, description="Most items on a page.")] = 50,
 ) -> Page[DrillShown]:
     """Drills, the newest first; an organisation sees its own part."""
-    items = await service.query(drilling.list_for, caller, after=_after(cursor), limit=limit + 1)
-    page = items[:limit]
-    more = len(items) > limit
-    return Page(items=page, next_cursor=encode_cursor(page[-1].asked_at, page[-1].id) if more else None)
-
-
-def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    asked_at, id_ = decode_cursor(cursor, 2)
-    try:
-        return datetime.fromisoformat(asked_at).astimezone(UTC), UUID(id_)
-    except (ValueError, TypeError, AttributeError, OverflowError) as broken:
-        raise InvalidInput("The cursor belongs to another list. Begin again without it.") from broken
+    after = read_cursor(cursor, datetime, UUID)
+    drills = await service.query(drilling.list_for, caller, after=after, limit=limit + 1)
+    return page(drills, limit, lambda drill: drill, lambda drill: (drill.asked_at, drill.id))

@@ -65,7 +65,9 @@ def _recall(case: Case, task: Task, duty: Duty) -> bool:
     if task.liaison is None:
         return False
     tried = [*task.tried, task.liaison]
-    chosen = duty.choose(task.organisation, task.level + 1, tried) or duty.choose(duty.routing.backstop, 0, tried)
+    area, backstop = case.place(duty), duty.routing.backstop
+    chosen = duty.choose(task.organisation, task.level + 1, tried, area=area)
+    chosen = chosen or duty.choose(backstop, 0, tried, area=area)
     if chosen is None:
         return False
     case.state(r.TaskRecalled, task, liaison=task.liaison)

@@ -70,6 +70,7 @@ class ContactView(BaseModel):
     address: str | None
     latitude: float | None
     longitude: float | None
+    accuracy_m: float | None
     on_behalf_of: str | None
     originals: dict[UUID, str]
     """By text id: the texts as they were written, where marks like [phone] stand in the published ones."""

@@ -85,11 +85,16 @@ class Where(Body):
         None, description="Degrees, WGS 84; with longitude or not at all."
     )
     longitude: Annotated[StrictFloat, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
+    accuracy_m: Annotated[StrictFloat, Field(ge=0, le=100_000, allow_inf_nan=False)] | None = Field(
+        None, description="The coordinates are right to so many metres, as the device says; only with them."
+    )
 
     @model_validator(mode="after")
     def _both_or_none(self) -> "Where":
         if (self.latitude is None) != (self.longitude is None):
             raise ValueError("latitude and longitude must be given together, or neither")
+        if self.accuracy_m is not None and self.latitude is None:
+            raise ValueError("accuracy_m is that of latitude and longitude, which are not given")
         return self
 
 
@@ -124,6 +129,7 @@ class FilingBody(Body):
                 address=self.place.address,
                 latitude=self.place.latitude,
                 longitude=self.place.longitude,
+                accuracy_m=self.place.accuracy_m,
                 on_behalf_of=self.on_behalf_of,
             ),
         )

@@ -24,7 +24,8 @@ class Custody:
 
     def seal_details(self, request_id: UUID, details: Details) -> bytes:
         """Contact and place, for filings.details."""
-        return self._keyring.seal(json.dumps(asdict(details), ensure_ascii=False).encode(), _details_of(request_id))
+        known = {name: value for name, value in asdict(details).items() if value is not None}
+        return self._keyring.seal(json.dumps(known, ensure_ascii=False).encode(), _details_of(request_id))
 
     def open_details(self, request_id: UUID, sealed: bytes) -> Details:
         """What seal_details sealed; raises SealBroken."""

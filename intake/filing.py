@@ -112,7 +112,13 @@ def _admit(areas: Areas, prepared: Prepared, now: datetime) -> Admitted | Proble
         channel = model.channel_of(caller, filing.channel)
         filed_at = model.filed_at(caller, filing.filed_at, now)
         where = filing.details
-        place = areas.find(area=filing.area, coordinates=where.coordinates, address=where.address, text=filing.text)
+        place = areas.find(
+            area=filing.area,
+            coordinates=where.coordinates,
+            accuracy_m=where.accuracy_m or 0,
+            address=where.address,
+            text=filing.text,
+        )
     except Problem as problem:
         return problem
     return Admitted(prepared, channel, place, _new_receipt(), filed_at)
@@ -206,6 +212,7 @@ def _received(custody: Custody, admitted: Admitted, now: datetime) -> requests.R
         area=place.area,
         place_source=place.source,
         place_confidence=place.confidence,
+        place_doubt=place.doubt,
         contact_hash=prepared.contact_hash,
         household_hash=custody.hash("household", f"{place.area or ''}|{household}") if household else None,
         building_hash=custody.hash("building", f"{place.area or ''}|{building}") if building else None,

@@ -116,6 +116,7 @@ async def view_contact(work: Work, tools: Tools, caller: Principal, request_id: 
         address=details.address,
         latitude=details.latitude,
         longitude=details.longitude,
+        accuracy_m=details.accuracy_m,
         on_behalf_of=details.on_behalf_of,
         originals={text_id: tools.custody.open_text(text_id, sealed) for text_id, sealed in originals},
         tracking_token=make_tracking_token(tools.tracking_secret, request_id) if is_service else None,

@@ -75,6 +75,8 @@ class Details:
     address: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    accuracy_m: float | None = None
+    """Within so many metres of these coordinates."""
     on_behalf_of: str | None = None
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from intake.duplicates import COMPARED_CHARACTERS, Candidate
@@ -14,6 +15,7 @@ from intake.model import Case, Tasks
 from intake.places import Area, Areas
 from shared.contracts.directory import AreaRecorded
 from shared.contracts.life import OPEN, Known, Life
+from shared.contracts.shapes import Geometry, Shape, shape_of
 from shared.contracts.vocabulary import Category, Channel, Status
 from shared.database import Transaction, new_metadata
 from shared.rows import among, by_attribute, by_column, given, insert_given
@@ -89,6 +91,7 @@ areas = sa.Table(
     sa.Column("area", sa.Text, primary_key=True),
     sa.Column("names", JSONB, nullable=False),
     sa.Column("polygon", JSONB, nullable=False),
+    sa.Column("shape", JSONB(none_as_null=True)),
 )
 
 # One row, changed with every change of an area, so that a process sees that another has changed them.
@@ -333,12 +336,16 @@ async def save_areas(connection: Transaction, recorded: Iterable[AreaRecorded]) 
     new = {fact.area: fact for fact in recorded}
     statement = insert(areas)
     await connection.execute(sa.update(atlas).values(version=atlas.c.version + 1))
+    changed = {name: statement.excluded[name] for name in ("names", "polygon", "shape")}
     await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["area"], set_={"names": statement.excluded.names, "polygon": statement.excluded.polygon}
-        ),
+        statement.on_conflict_do_update(index_elements=["area"], set_=changed),
         [
-            {"area": f.area, "names": [f.name.zh, f.name.en, *f.aliases], "polygon": f.polygon}
+            {
+                "area": f.area,
+                "names": [f.name.zh, f.name.en, *f.aliases],
+                "polygon": f.polygon,
+                "shape": f.shape.model_dump() if f.shape else None,
+            }
             for _, f in sorted(new.items())
         ],
     )
@@ -349,9 +356,16 @@ async def load_atlas_version(connection: Transaction) -> int:
     return int((await connection.execute(sa.select(atlas.c.version))).scalar_one())
 
 
+_SHAPE: TypeAdapter[Geometry | None] = TypeAdapter(Shape | None)
+
+
+def _shape(polygon: list[list[float]], shape: Any) -> Geometry | None:
+    return shape_of(tuple((x, y) for x, y in polygon), _SHAPE.validate_python(shape))
+
+
 async def load_areas(connection: Transaction) -> Areas:
     """All areas, arranged for finding."""
     return Areas(
-        Area(id=row.area, names=tuple(row.names), polygon=tuple((x, y) for x, y in row.polygon))
+        Area(id=row.area, names=tuple(row.names), shape=_shape(row.polygon, row.shape))
         for row in await connection.execute(sa.select(areas))
     )

@@ -244,20 +244,22 @@ def route() -> None:
 
 
 @route.command()
-@click.option("--category", type=click.Choice(list(Category)), required=True)
-@click.option("--colour", type=click.Choice(list(Colour)), default=Colour.YELLOW, show_default=True)
+@click.option("--category", type=click.Choice([one.value for one in Category]), required=True)
+@click.option("--colour", type=click.Choice([one.value for one in Colour]), default="yellow", show_default=True)
 @click.option("--area", help="Id of the area, pinghu/dushangang/huxiao/06.")
 @click.option(
     "--need", multiple=True, help="What it needs beside its lead, such as transport; may stand several times."
 )
 @click.option("--deadline", help="By when help is needed (RFC 3339).")
-def explain(category: str, colour: str, area: str | None, need: tuple[str, ...], deadline: str | None) -> None:
+@click.option("--confidence", type=click.FloatRange(0, 1), help="How sure the area is; 1 where it was stated.")
+def explain(need: tuple[str, ...], **asked: str | float | None) -> None:
     """Say where such a request would go now, to whom there, and why: every rule that was looked at."""
-    asked = {"category": category, "colour": colour, "area": area, "need": list(need), "deadline": deadline}
-    wanted = urlencode({name: value for name, value in asked.items() if value}, doseq=True)
+    given = {name: value for name, value in asked.items() if value is not None}
+    wanted = urlencode({**given, "need": list(need)}, doseq=True)
     found = Remote.from_environment().get(f"/v1/routing?{wanted}")
     for looked in found["trail"]:
         click.echo(f"{'=>' if looked['decides'] else '  '} {looked['rule']}: {looked['reason']}")
+    click.echo(f"place:   {found['place'] or 'not known'}")
     click.echo(f"leads:   {found['organisation']}, given to {found['liaison'] or 'nobody yet'} of {found['given_to']}")
     over = f"; passed over, at capacity: {', '.join(found['passed_over'])}" if found["passed_over"] else ""
     click.echo(f"because: {found['chosen_because']}{over}")

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from time import perf_counter
 from types import GenericAlias
@@ -14,7 +14,7 @@ import structlog
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from shared.identity import Principal
@@ -80,13 +80,20 @@ def read_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     try:
         written = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return _sort_values(kinds).validate_json(written, strict=True)
-    except ValueError as broken:  # of base64 and of pydantic
+    except (ValueError, OverflowError) as broken:
         raise InvalidInput("The cursor is none that this list gave. Begin again without it.") from broken
+
+
+KINDS: dict[type, Any] = {
+    datetime: Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))],
+    int: Annotated[int, Field(ge=-(2**63), lt=2**63)],
+}
+"""What is more than its type: a number that a column holds, a time that every offset can write."""
 
 
 @cache
 def _sort_values(kinds: tuple[type, ...]) -> TypeAdapter[tuple[Any, ...]]:
-    values: Any = GenericAlias(tuple, tuple(AwareDatetime if kind is datetime else kind for kind in kinds))
+    values: Any = GenericAlias(tuple, tuple(KINDS.get(kind, kind) for kind in kinds))
     return TypeAdapter(values)
 
 

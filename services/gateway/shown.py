@@ -52,7 +52,7 @@ def _words(for_all: str = "", inside: str = "", **hidden: bool) -> Words:
 WORDS: dict[type[Fact], Words] = {
     r.RequestReceived: _words(
         "channel on_behalf stated_category persons filed_at text_id",
-        "vulnerability filed_by language area place_source place_confidence received_at",
+        "vulnerability filed_by language area place_source place_confidence place_doubt received_at",
     ),
     r.RequestRejected: _words("reason text_id", "decided_by approved_by"),
     r.RequestMerged: _words("", "into"),

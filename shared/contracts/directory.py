@@ -5,6 +5,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.envelope import Fact
+from shared.contracts.shapes import Shape
 from shared.contracts.vocabulary import Category
 
 TOPIC = "heed.directory"
@@ -52,7 +53,11 @@ class AreaRecorded(DirectoryFact):
     aliases: tuple[str, ...] = ()
     """Names of estates, streets and buildings, and nicknames, by which an address is recognised."""
     polygon: tuple[tuple[float, float], ...] = ()
-    """Outer ring as (longitude, latitude) in degrees, WGS 84; empty where no shape is known."""
+    """The shape where it is one ring, as (longitude, latitude) in degrees, WGS 84; else empty."""
+    shape: Shape | None = None
+    """The shape where it has holes or several parts: a GeoJSON geometry (RFC 7946)."""
+    people: tuple[str, ...] = ()
+    """Ids of liaisons who know the place; their names and numbers stay in dispatch."""
 
 
 class PolicyRecorded(DirectoryFact):

@@ -20,6 +20,7 @@ from shared.contracts.vocabulary import (
     Medium,
     NoticeOutcome,
     Outcome,
+    PlaceDoubt,
     PlaceSource,
     RejectionReason,
     ReturnReason,
@@ -67,6 +68,8 @@ class RequestReceived(RequestFact):
     """Id of the smallest area found, `pinghu/dushangang/huxiao/06`; None where no place was found."""
     place_source: PlaceSource
     place_confidence: float = Field(ge=0, le=1)
+    place_doubt: PlaceDoubt | None = None
+    """Why it is not sure that it is there."""
     contact_hash: str
     """Keyed hash of the contact's phone: equal for equal contacts, and no way back."""
     household_hash: str | None = None

@@ -157,6 +157,19 @@ class PlaceSource(StrEnum):
     NONE = "none"
 
 
+class PlaceDoubt(StrEnum):
+    """Why it is not sure that a request is in its area."""
+
+    NEAR = "near"
+    """The coordinates are just outside of it."""
+    NAMES = "names"
+    """The names in the address are those of several places: it is the smallest area around them."""
+    CONFLICT = "conflict"
+    """Coordinates and address are in different places: it is the smallest area around both."""
+    TEXT = "text"
+    """It is only mentioned in the text: somebody may want to go there."""
+
+
 class TextKind(StrEnum):
     """What a text on heed.texts is."""
 

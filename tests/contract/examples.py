@@ -15,6 +15,7 @@ from shared.contracts import operations as o
 from shared.contracts import requests as r
 from shared.contracts import reviews as v
 from shared.contracts import texts as t
+from shared.contracts.shapes import MultiPolygon
 from shared.contracts.vocabulary import (
     Addressee,
     AlarmKind,
@@ -30,6 +31,7 @@ from shared.contracts.vocabulary import (
     Medium,
     NoticeOutcome,
     Outcome,
+    PlaceDoubt,
     PlaceSource,
     ProblemKind,
     RejectionReason,
@@ -60,7 +62,8 @@ EXAMPLES: list[Fact] = [
         language=Language.ZH,
         area="pinghu/dushangang/huxiao/06",
         place_source=PlaceSource.ADDRESS,
-        place_confidence=0.8,
+        place_confidence=0.5,
+        place_doubt=PlaceDoubt.NAMES,
         contact_hash="c0ffee",
         household_hash="beef",
         building_hash="cafe",
@@ -159,7 +162,17 @@ EXAMPLES: list[Fact] = [
         level="village",
         name=d.Named(zh="虎啸村", en="Huxiao village"),
         aliases=("虎啸",),
-        polygon=((121.1, 30.6), (121.2, 30.6), (121.2, 30.7)),
+        shape=MultiPolygon(
+            type="MultiPolygon",
+            coordinates=(
+                (
+                    ((121.1, 30.6), (121.2, 30.6), (121.2, 30.7), (121.1, 30.6)),
+                    ((121.15, 30.61), (121.19, 30.61), (121.19, 30.65), (121.15, 30.61)),
+                ),
+                (((121.3, 30.6), (121.4, 30.6), (121.4, 30.7), (121.3, 30.6)),),
+            ),
+        ),
+        people=(DAY,),
     ),
     d.PolicyRecorded(policy="triage-rules", version="2026-11-24"),
     c.DeliverySucceeded(

@@ -65,6 +65,13 @@ async def test_the_second_city_explains_where_a_request_goes(haibin: Story) -> N
     trail = found["trail"]
     assert isinstance(trail, list)
     assert [(one["rule"], one["decides"]) for one in trail] == [("clinic", False), ("journeys", False), ("town", True)]
+    harbour = await explained(haibin, category="food_supplies", area="haibin/harbour", confidence=0.5)
+    assert (harbour["liaison"], harbour["chosen_because"]) == (
+        "harbour-office.day",
+        "the only one on duty named for haibin/harbour: 0 open tasks",
+    )
+    between = await explained(haibin, category="food_supplies", area="haibin", confidence=0.5)
+    assert (between["organisation"], between["rule"]) == ("duty-office", "backstop")
     unknown = await explained(haibin, category="food_supplies")
     assert (unknown["organisation"], unknown["rule"]) == ("duty-office", "backstop")
     journey = await explained(

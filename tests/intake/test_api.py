@@ -57,6 +57,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "unknown field below": ({"contact": {"phone": "13800138000", "age": 3}}, "#/contact/age"),
     "latitude alone": (place(latitude=30.6), "#/place"),
     "longitude alone": (place(longitude=121.1), "#/place"),
+    "accuracy alone": (place(accuracy_m=10.0), "#/place"),
+    "accuracy below zero": (place(latitude=0, longitude=0, accuracy_m=-1), "#/place/accuracy_m"),
     "latitude out of range": (place(latitude=90.1, longitude=0), "#/place/latitude"),
     "longitude out of range": (place(latitude=0, longitude=-180.1), "#/place/longitude"),
     "latitude is a word": (place(latitude="30.6", longitude=121.1), "#/place/latitude"),

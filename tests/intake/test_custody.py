@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import pytest
 
 from intake.custody import Custody
@@ -12,6 +15,15 @@ DETAILS = Details(name="王小明", phone="+8613800138000", address="金茂花�
 def test_details_come_back_as_they_were() -> None:
     custody, request = Custody(Keyring({1: OLD}), SECRET), new_id()
     assert custody.open_details(request, custody.seal_details(request, DETAILS)) == DETAILS
+
+
+def test_what_is_not_known_is_not_sealed_so_that_the_release_before_can_open_it() -> None:
+    ring, request = Keyring({1: OLD}), new_id()
+    sealed = Custody(ring, SECRET).seal_details(request, DETAILS)
+    known = {"name", "phone", "address", "latitude", "longitude"}
+    assert set(json.loads(ring.open(sealed, f"filings.details|{request}"))) == known
+    exact = replace(DETAILS, accuracy_m=12.5)
+    assert Custody(ring, SECRET).open_details(request, Custody(ring, SECRET).seal_details(request, exact)) == exact
 
 
 def test_what_is_sealed_shows_nothing() -> None:

@@ -16,6 +16,7 @@ from shared.contracts.vocabulary import (
     Channel,
     FiledBy,
     Language,
+    PlaceDoubt,
     PlaceSource,
     Status,
     TextKind,
@@ -143,6 +144,24 @@ async def test_the_place_is_found_from_what_was_given(harness: Harness) -> None:
     assert (pointed.area, pointed.place_source) == (TOWN, PlaceSource.COORDINATES)
     nowhere = await received(harness, place=None, text="停水了")
     assert (nowhere.area, nowhere.place_source, nowhere.place_confidence) == (None, PlaceSource.NONE, 0.0)
+
+
+async def test_a_place_that_is_not_sure_says_why(harness: Harness) -> None:
+    unsure = await received(harness, place={"address": "从虎啸村到聚福村"})
+    assert (unsure.area, unsure.place_confidence, unsure.place_doubt) == (TOWN, 0.5, PlaceDoubt.NAMES)
+    mentioned = await received(harness, place=None, text="我住在金茂花苑，停水了")
+    assert (mentioned.area, mentioned.place_doubt) == (GRID, PlaceDoubt.TEXT)
+
+
+async def test_a_shape_with_a_hole_and_several_parts_is_kept_and_found_in(harness: Harness) -> None:
+    here = f"{TOWN}/islands"
+    rings = [[(122.0, 30.0), (122.3, 30.0), (122.3, 30.3), (122.0, 30.3), (122.0, 30.0)],
+             [(122.1, 30.1), (122.2, 30.1), (122.2, 30.2), (122.1, 30.2), (122.1, 30.1)]]  # fmt: skip
+    shape = {"type": "MultiPolygon", "coordinates": [rings, [[(x + 1, y) for x, y in rings[1]]]]}
+    await harness.take(Builder().event(area(here, "群岛", "Islands", shape=shape), here))
+    for longitude, latitude, found in ((122.05, 30.05, here), (122.15, 30.15, None), (123.15, 30.15, here)):
+        place = {"latitude": latitude, "longitude": longitude, "accuracy_m": 10}
+        assert (await received(harness, place=place, text="停水了")).area == found
 
 
 async def test_a_new_area_is_known_at_once(harness: Harness) -> None:

@@ -171,7 +171,7 @@ async def test_two_requests_are_not_merged_into_each_other(harness: Harness) -> 
 
 
 async def test_a_contact_view_shows_all_and_is_logged(harness: Harness) -> None:
-    where = {"address": ADDRESS, "latitude": 30.65, "longitude": 121.15}
+    where = {"address": ADDRESS, "latitude": 30.65, "longitude": 121.15, "accuracy_m": 20.0}
     request = await file(harness, place=where, on_behalf_of="奶奶")
     response = await post(harness, f"/v1/requests/{request}/contact-views", {"purpose": f"回电{PHONE}"}, SERVICE)
     text_id = str((await harness.stated(RequestReceived))[0].fact.text_id)

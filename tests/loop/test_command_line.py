@@ -244,3 +244,32 @@ async def test_where_nobody_answers_it_says_so(system: System, tmp_path: Path) -
     code, said = await heed(system, "parked", "list", HEED_VAR=str(tmp_path))
     assert code == 1
     assert "HEED_BASE_URL" in said
+
+
+async def test_explain_says_by_which_place_a_request_goes_and_why_to_this_person(system: System) -> None:
+    asked = ("route", "explain", "--category", "other", "--area", "pinghu/dushangang/huxiao/06")
+    code, said = await heed(system, *asked)
+    assert code == 0, said
+    assert "place:   pinghu/dushangang/huxiao/06\n" in said
+    assert re.search(r"given to huxiao-office\.\S+ of huxiao-office\n", said)
+    assert re.search(r"because: the (only one|least loaded of \d) on duty named for pinghu/dushangang/huxiao", said)
+    code, said = await heed(system, *asked, "--confidence", "0.5")
+    assert code == 0, said
+    assert "place:   pinghu/dushangang\n" in said
+    assert re.search(
+        r"leads:   town-office, given to town-office\.\S+ of town-office\nbecause: the .* on duty: \d", said
+    )
+
+
+async def test_a_map_that_is_not_right_is_refused_with_its_feature_and_the_reason(
+    system: System, tmp_path: Path
+) -> None:
+    crossed = {"type": "Polygon", "coordinates": [[[121, 30], [122, 31], [122, 30], [121, 31], [121, 30]]]}
+    named = {"id": "pinghu", "level": "city", "name_zh": "平湖市", "name_en": "Pinghu"}
+    feature = {"type": "Feature", "properties": named, "geometry": crossed}
+    file = tmp_path / "city.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    code, said = await heed(system, "apply", "areas", str(file), "--dry-run")
+    assert code != 0
+    assert "/features/0/geometry" in said
+    assert "the shape of pinghu is not right: its border crosses itself at 121.5, 30.5" in said
