@@ -43,6 +43,22 @@ class Extension(BaseModel):
     """From receipt, for a hard case: a supervisor's word, after an interim answer."""
 
 
+class Questions(BaseModel):
+    """How often the lead may ask the resident, and how long he is waited for; what is red waits for nobody."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    in_all: int = Field(2, ge=0)
+    minutes: dict[Colour, Minutes] = {Colour.YELLOW: 120, Colour.GREEN: 480}
+
+    @field_validator("minutes")
+    @classmethod
+    def _spares_red(cls, minutes: dict[Colour, int]) -> dict[Colour, int]:
+        if set(minutes) != set(Colour) - {Colour.RED}:
+            raise ValueError("names yellow and green: for red, the resident is rung up")
+        return minutes
+
+
 class Surge(BaseModel):
     """What an emergency level changes; red keeps its minutes at every level."""
 
@@ -84,6 +100,7 @@ class ClockPolicy(BaseModel):
     arbitration_minutes: dict[Colour, Minutes] = {Colour.RED: 10, Colour.YELLOW: 60, Colour.GREEN: 240}
     """In which a person decides whose a task is that was returned too often."""
     extension: Extension = Extension(percent=50, hard_minutes=21600)
+    questions: Questions = Questions(in_all=2)
     surge: tuple[Surge, ...] = ()
     """What each emergency level changes, the first level first."""
     transfers: int = Field(3, ge=0)

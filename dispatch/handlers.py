@@ -23,6 +23,7 @@ from dispatch.tasks import Task, Together
 from dispatch.texts import Text, masked_text, note_of, record_text
 from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import Category, Colour, Medium, ReturnReason, TextKind
 from shared.database import Transaction
@@ -65,7 +66,8 @@ def _case(cases: Mapping[UUID, Case], event: Event[Fact]) -> Case:
 
 
 OWN = (
-    r.TaskAssigned, r.TaskAccepted, r.TaskReturned, r.TaskRecalled, r.RequestAnswered, r.TaskFulfilled
+    r.TaskAssigned, r.TaskAccepted, r.TaskReturned, r.TaskRecalled, r.RequestAnswered, r.TaskFulfilled,
+    r.ResidentContacted, w.ResidentQuestioned, w.QuestionLapsed,
 )  # fmt: skip
 HANDLES: dict[type[Fact], Callable[..., None]] = {
     r.RequestReceived: on_request_received,
@@ -74,6 +76,7 @@ HANDLES: dict[type[Fact], Callable[..., None]] = {
     r.RequestMerged: on_fact_of_others,
     r.RequestWithdrawn: on_fact_of_others,
     r.RequestDisputed: on_fact_of_others,
+    r.RequestAmended: on_fact_of_others,
     r.RequestClosed: on_fact_of_others,
     r.RequestArchived: on_fact_of_others,
     **dict.fromkeys(OWN, on_own_fact),

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dispatch import concessions, oversight, playbooks
+from dispatch import concessions, oversight, playbooks, questions
 from dispatch.city import OnDuty
 from dispatch.model import Case
 from dispatch.returns import give_back
@@ -54,6 +54,7 @@ CONCESSIONS: dict[str, Callable[[Case, Task, int, Duty], object]] = {
     "hard": lambda c, t, revision, d: concessions.extend(c, t, revision, later(t, d), TEXT, d, hard=True),
     "interim": lambda c, t, revision, d: concessions.interim_answer(c, t, revision, TEXT, d),
     "transfer": lambda c, t, revision, d: concessions.transfer(c, t, revision, f"{t.organisation}.deputy", None, d),
+    "ask": lambda c, t, revision, d: questions.ask(c, t, revision, TEXT, d),
     "answer order": lambda c, t, revision, d: oversight.answer_order(c, t, revision, TEXT, d),
 }
 VERBS = ["accept", "return", "contact", "progress", "answer", "promise", "fulfil", *CONCESSIONS]
