@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from dispatch import api, casework_api, directory, handlers, improvement_api, improving
 from dispatch.files import FileKind
+from dispatch.measuring import Measures
 from dispatch.recall import RECALLS
 from shared.clock import Clock
 from shared.contracts import requests
@@ -32,6 +33,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         handles=(*handlers.HANDLES, RequestInspected),
         recalls=RECALLS,
         fire=partial(improving.fire, desk),
+        background=[Measures(desk).keep_measures],
         on_start=apply_city,
     )
     app = service.app(api.router, casework_api.router, improvement_api.router)
