@@ -127,7 +127,7 @@ def _reminded(_case: Case, task: Task, event: Event[r.TaskReminded], _duty: Duty
 def _nudged(case: Case, task: Task, event: Event[r.TaskNudged], duty: Duty) -> None:
     if clock := task.clocks.get(event.fact.stage):
         clock.nudges = event.fact.count
-        clock.moments = clock.passed(timedelta(minutes=duty.clocks.nudge_every_minutes[case.colour]), event.time)
+        clock.let_pass(timedelta(minutes=duty.clocks.nudge_every_minutes[case.colour]), event.time)
 
 
 def _escalated(_case: Case, task: Task, event: Event[r.TaskEscalated], _duty: Duty) -> None:

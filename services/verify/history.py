@@ -68,7 +68,8 @@ def take(request: Request, name: str, data: Mapping[str, Any]) -> None:
 
 def _change(request: Request, name: str, data: Mapping[str, Any]) -> None:
     """What a new status brings."""
-    request.asked_by = None
+    if request.asked_by is not None:
+        request.holder, request.asked_by = request.asked_by, None
     request.owes = name == "answered" and data.get("fulfil_by") is not None
     if name in {"closed", "disputed"}:
         request.outcome = data.get("outcome")

@@ -137,8 +137,12 @@ def _questioned(life: Life, fact: Fact, at: datetime) -> dict[str, Any]:
         return {"question": asked, "holder": Holder(HolderKind.RESIDENT, RESIDENT, at)}
     if life.question is None or not isinstance(fact, ANSWERS_A_QUESTION):
         return {}
-    back = life.question.asked_by
-    return {"question": None, "holder": back and replace(back, since=at)}
+    return {"question": None, "holder": _back(life.question, at)}
+
+
+def _back(question: Question, at: datetime) -> Holder | None:
+    """Who has it again once the resident was asked for long enough."""
+    return question.asked_by and replace(question.asked_by, since=at)
 
 
 def _beside(life: Life, fact: Fact) -> dict[str, Any]:
@@ -166,7 +170,7 @@ def _holder(life: Life, status: Status, fact: Fact, at: datetime) -> Holder | No
         return _held_by(life, Holder(HolderKind.ORGANISATION, fact.organisation, at, fact.liaison))
     if isinstance(fact, r.RequestAnswered):
         if fact.fulfil_by is not None:
-            return life.holder
+            return life.holder if life.question is None else _back(life.question, at)
         return Holder(HolderKind.SERVICE, "followup", at)
     return Holder(HolderKind.SERVICE, "dispatch", at)
 

@@ -138,6 +138,10 @@ def spoken(told: Told) -> None:
     told.case.contact(told.lead, told.lead.revision, Medium.PHONE, told.now)
 
 
+def promised(told: Told) -> None:
+    told.case.answer(told.lead, told.lead.revision, TEXT, told.now + HOUR, told.duty())
+
+
 def answered(told: Told) -> None:
     told.case.answer(told.lead, told.lead.revision, TEXT, None, told.duty())
 
@@ -146,7 +150,7 @@ def decided(told: Told) -> None:
     oversight.arbitrate(told.case, "police", None, told.duty())
 
 
-@pytest.mark.parametrize("act", [spoken, answered, Told.give_back, decided])
+@pytest.mark.parametrize("act", [spoken, answered, promised, Told.give_back, decided])
 def test_what_the_lead_does_next_ends_the_question(act: Callable[[Told], None]) -> None:
     told = in_hand()
     ask(told)
