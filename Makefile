@@ -30,6 +30,9 @@ lint: .venv/ready-dev ## Check style, types and dependency rules; changes nothin
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+histories: .venv/ready-dev ## Let five thousand made-up histories of a case try to break what must always hold
+	HEED_HISTORIES=5000 $(BIN)/python -m pytest --timeout 7200 tests/dispatch/test_histories.py
+
 faults: .venv/ready-dev build/kafka/pom.xml ## Kill and restart the whole system a hundred times under load
 	HEED_FAULT_ROUNDS=100 $(BIN)/python -m pytest -m faults --timeout 7200 tests/faults
 
@@ -75,4 +78,4 @@ build/kafka/pom.xml: deploy/kafka/pom.xml | .venv/ready
 	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement $<
 	@touch $@
 
-.PHONY: help run demo cluster kafka test lint fix faults bench docs lock clean
+.PHONY: help run demo cluster kafka test lint fix histories faults bench docs lock clean

@@ -1,4 +1,4 @@
-"""`python -m bench [triage] [filing] [loop] [stored] [cost] [assign] [bus] [cluster]`: those named, else all.
+"""`python -m bench [triage] [filing] [loop] [stored] [cost] [assign] [timers] [bus] [cluster]`: those named, else all.
 
 Without Java, all but the last two.
 
@@ -13,21 +13,21 @@ from pathlib import Path
 
 import uvloop
 
-from bench import assign, bus, cluster, cost, filing, loop, report, stored, triage
+from bench import assign, bus, cluster, cost, filing, loop, report, stored, timers, triage
 from bench.heed import WHOLE, heed, work_folder
 from bench.report import Row
 
 COUNT = 3_000
 ROWS = 100_000
 LIVES = 200
-PARTS = ("triage", "filing", "loop", "stored", "cost", "assign")
+PARTS = ("triage", "filing", "loop", "stored", "cost", "assign", "timers")
 ON_KAFKA = ("bus", "cluster")
 
 
 async def measure(parts: list[str], work: Path) -> list[Row]:
     """The rows of the parts."""
     count, rows = int(os.environ.get("BENCH_COUNT", COUNT)), int(os.environ.get("BENCH_ROWS", ROWS))
-    found: list[Row] = _measure_triage(parts)
+    found: list[Row] = _measure_alone(parts, count)
     if "filing" in parts:
         found += await filing.measure(work, count)
         print(report.table(found))
@@ -46,13 +46,15 @@ async def measure(parts: list[str], work: Path) -> list[Row]:
     if "cost" in parts:
         lives = int(os.environ.get("BENCH_LIVES", LIVES))
         found += await cost.measure(work, lives, with_kafka=shutil.which("java") is not None)
-    if "assign" in parts:
-        found += assign.measure(count)
+    if "timers" in parts:
+        found += await timers.measure(work)
     return found
 
 
-def _measure_triage(parts: list[str]) -> list[Row]:
+def _measure_alone(parts: list[str], count: int) -> list[Row]:
+    """What takes no running system."""
     found = triage.measure() if "triage" in parts else []
+    found += assign.measure(count) if "assign" in parts else []
     print(report.table(found))
     return found
 

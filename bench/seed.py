@@ -25,6 +25,20 @@ SPREAD = """
 """
 
 
+OPEN_TIMERS = """
+    INSERT INTO timers (key, kind, due_at, data)
+    SELECT gen_random_uuid()::text, 'wake', now() + interval '1 day' + n * interval '1 second', '{}'
+    FROM generate_series(1, $1::int) AS n
+"""
+"""Of other cases, due from tomorrow on: many, as after a week of an emergency."""
+
+
+async def open_timers(connection: asyncpg.Connection, count: int) -> None:
+    """So many more timers that are not due."""
+    await connection.execute(OPEN_TIMERS, count)
+    await connection.execute("VACUUM ANALYZE timers")
+
+
 def copy_id(request_id: str, number: int) -> str:
     """The id that a request has in copy `number`."""
     return ID.sub(COPY_ID % number, request_id.encode()).decode()

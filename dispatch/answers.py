@@ -89,6 +89,10 @@ class TaskShown(BaseModel):
     """The other requests that this was done for as well."""
     waits_for: list[str]
     """The required tasks that a lead's answer waits for."""
+    questions: int
+    question_until: datetime | None = Field(
+        description="Until when the resident holds it; null where nothing is asked."
+    )
     supervision: OrderShown | None
     step: str | None
     required: bool

@@ -20,6 +20,7 @@ from dispatch import (
     upkeep_api,
 )
 from dispatch.files import FileKind
+from dispatch.measuring import Measures
 from dispatch.recall import RECALLS
 from shared.clock import Clock
 from shared.contracts import requests
@@ -45,7 +46,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         handles=(*handlers.HANDLES, RequestInspected),
         recalls=RECALLS,
         fire=partial(drilling.fire, desk),
-        background=(count_unreached,),
+        background=(count_unreached, Measures(desk).keep_measures),
         on_start=apply_city,
     )
     app = service.app(api.router, casework_api.router, improvement_api.router, upkeep_api.router)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from dispatch import concessions, oversight, playbooks
+from dispatch import concessions, oversight, playbooks, questions
 from dispatch.access import check_acts, check_answers_order, sees
 from dispatch.answers import TaskShown
 from dispatch.directory import Desk
@@ -54,6 +54,14 @@ async def interim_answer(
     held = await hold(work, desk, caller, task_id)
     text = masked_text(desk, TextKind.ANSWER, words)
     concessions.interim_answer(held.case, held.task, revision, text.ref, held.duty)
+    return await done(work, held, text)
+
+
+async def ask(work: Work, desk: Desk, caller: Principal, task_id: UUID, revision: int, words: str) -> TaskShown:
+    """Ask the resident what the lead cannot go on without."""
+    held = await hold(work, desk, caller, task_id)
+    text = masked_text(desk, TextKind.NOTE, words)
+    questions.ask(held.case, held.task, revision, text.ref, held.duty)
     return await done(work, held, text)
 
 

@@ -12,6 +12,7 @@ from dispatch.answers import FirstRoutes, TaskShown
 from dispatch.api import ACTING, AtDesk, Moment, OrganisationId, Revision, Words
 from dispatch.explaining import Explained
 from dispatch.oversight import UnknownLeader
+from dispatch.questions import QuestionRefused, RedIsAskedByPhone
 from dispatch.surge import Backlog, NoSuchLevel, SurgeShown
 from dispatch.tasks import (
     ExtensionRefused,
@@ -96,6 +97,24 @@ async def interim_answer(
     return await service.command(
         casework.interim_answer, desk, caller, task_id, body.revision, body.text, idempotency=key
     )
+
+
+class QuestionBody(Body):
+    """What the resident has to say before the lead can go on."""
+
+    revision: Revision
+    text: Words
+
+
+@router.post("/tasks/{task_id}/question", responses=responses(*ACTING, NotTheLead, RedIsAskedByPhone, QuestionRefused))
+async def ask(
+    task_id: UUID, body: QuestionBody, caller: Caller, service: Here, desk: AtDesk, key: IdempotencyKey
+) -> TaskShown:
+    """Ask the resident; he holds the request until he adds something, is spoken with, or his time is over.
+
+    No clock stops for it. So many times, one at a time, before the answer is due, and never about what is red.
+    """
+    return await service.command(casework.ask, desk, caller, task_id, body.revision, body.text, idempotency=key)
 
 
 class ExtendBody(Body):

@@ -66,6 +66,22 @@ class DrillPolicy(BaseModel):
         return DrillPolicy(every_hours=hours, answer_minutes=minutes)
 
 
+class Questions(BaseModel):
+    """How often the lead may ask the resident, and how long he is waited for; what is red waits for nobody."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    in_all: int = Field(2, ge=0)
+    minutes: dict[Colour, Minutes] = {Colour.YELLOW: 120, Colour.GREEN: 480}
+
+    @field_validator("minutes")
+    @classmethod
+    def _spares_red(cls, minutes: dict[Colour, int]) -> dict[Colour, int]:
+        if set(minutes) != set(Colour) - {Colour.RED}:
+            raise ValueError("names yellow and green: for red, the resident is rung up")
+        return minutes
+
+
 class Surge(BaseModel):
     """What an emergency level changes; red keeps its minutes at every level."""
 
@@ -113,6 +129,7 @@ class ClockPolicy(BaseModel):
     capacity_percent: int = Field(WHOLE, ge=1)
     """Of each liaison's capacity, as the directory has it."""
     drill: DrillPolicy = DrillPolicy(every_hours=168, answer_minutes=1440)
+    questions: Questions = Questions(in_all=2)
     surge: tuple[Surge, ...] = ()
     """What each emergency level changes, the first level first."""
     transfers: int = Field(3, ge=0)
@@ -260,6 +277,8 @@ class Clock:
     """All that the stage has had, those by hand and those missed included."""
     moments: int = 0
     """How many of the repeating moments have passed."""
+    last_moment_at: datetime | None = None
+    """The last of them; None where none has passed, or where it was kept before this was noted."""
     escalated: bool = False
     supervised: bool = False
     publicised: bool = False
@@ -286,7 +305,7 @@ class Clock:
     def move(self, due_at: datetime, now: datetime) -> None:
         """Another due moment; one in the past becomes now."""
         self.due_at = max(due_at, min(now, self.due_at))
-        self.watched_from, self.moments = now, 0
+        self.watched_from, self.moments, self.last_moment_at = now, 0, None
         if self.due_at > now:
             self.escalated = self.supervised = self.publicised = False
             self.reminded_percent = 0
@@ -296,6 +315,11 @@ class Clock:
 
     def _first_nudge_at(self) -> datetime:
         return max(self.due_at, self.watched_from)
+
+    def _next_nudge_at(self, every: timedelta) -> datetime:
+        if self.last_moment_at is not None:
+            return self.last_moment_at + every
+        return self._first_nudge_at() + self.moments * every
 
     def _reminders(self, policy: ClockPolicy) -> list[tuple[datetime, int]]:
         """Those still to come; a moment before we watched reminds nobody."""
@@ -325,7 +349,7 @@ class Clock:
         if not self.is_running:
             return []
         every = timedelta(minutes=policy.nudge_every_minutes[colour])
-        nudge = (self._first_nudge_at() + self.moments * every, Nudge(self.nudges + 1, 0))
+        nudge = (self._next_nudge_at(every), Nudge(self.nudges + 1, 0))
         reminders = [(at, Reminder(percent)) for at, percent in self._reminders(policy)]
         return [*reminders, nudge, *self.levels(policy, colour)]
 
@@ -338,14 +362,11 @@ class Clock:
         if not self.is_running:
             return []
         rings: list[Ring] = []
-        first, every = self._first_nudge_at(), timedelta(minutes=policy.nudge_every_minutes[colour])
-        if now >= first:
-            passed = self.passed(every, now)
-            if passed > self.moments:
-                missed = passed - self.moments - 1
-                self.nudges += missed + 1
-                self.moments = passed
-                rings.append(Nudge(self.nudges, missed))
+        if now >= self._first_nudge_at():
+            passed = self.let_pass(timedelta(minutes=policy.nudge_every_minutes[colour]), now)
+            if passed:
+                self.nudges += passed
+                rings.append(Nudge(self.nudges, passed - 1))
         elif due := [percent for at, percent in self._reminders(policy) if at <= now]:
             self.reminded_percent = max(due)
             rings.append(Reminder(self.reminded_percent))
@@ -361,9 +382,17 @@ class Clock:
                 self.publicised = True
         return ring
 
-    def passed(self, every: timedelta, now: datetime) -> int:
-        """How many of the repeating moments have passed."""
-        return max(0, (now - self._first_nudge_at()) // every + 1)
+    def let_pass(self, every: timedelta, now: datetime) -> int:
+        """Note the repeating moments that have passed by now; how many there were since the last one noted.
+
+        Each comes so long after the last one: another pace, of another colour or policy, counts from there.
+        """
+        first = self._next_nudge_at(every)
+        passed = max(0, (now - first) // every + 1)
+        if passed:
+            self.moments += passed
+            self.last_moment_at = first + (passed - 1) * every
+        return passed
 
     def nudge_by_hand(self) -> Nudge:
         """A person urges; counted with the others."""

@@ -101,9 +101,15 @@ def transfer(case: "Case", task: Task, revision: int, liaison: str, note: TextRe
     _move(case, task, OnDuty(task.organisation, liaison, person.post.level), TransferCause.BY_HAND, duty, note, latest)
 
 
+def hands_over_at(task: Task) -> "datetime | None":
+    """When it goes to the next shift; while the resident holds it, there is nothing to hand over."""
+    return task.duty_ends_at if task.status in HELD and task.question_until is None else None
+
+
 def hand_over(case: "Case", task: Task, duty: Duty) -> None:
     """At the end of the holder's duty the task goes to who came on duty at his post; where nobody did, it stays."""
-    if task.status not in HELD or task.duty_ends_at is None or duty.now < task.duty_ends_at or task.liaison is None:
+    ends_at = hands_over_at(task)
+    if ends_at is None or duty.now < ends_at or task.liaison is None:
         return
     ends = duty.city.duty_ends(task.liaison, duty.now)
     there = [p for p in duty.city.on_duty(task.organisation, task.level, duty.now) if p not in task.tried]

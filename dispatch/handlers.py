@@ -23,16 +23,18 @@ from dispatch.tasks import Task, Together
 from dispatch.texts import Text, masked_text, note_of, record_text
 from dispatch.waking import next_moment, wake
 from shared.contracts import Event, Fact
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import Category, Colour, Medium, ReturnReason, TextKind
 from shared.database import Transaction
 from shared.identity import DESK, Kind, Principal, may_read
 from shared.messaging.work import Timer, Work
 from shared.problems import Forbidden, NotFound
-from shared.rates import rate
+from shared.rates import Rate, rate
 
 SERVICE = "dispatch"
 LATER = timedelta(seconds=1)
+NOTHING = (0, 0, 0, 0)
 
 
 class RequestUnknown(Exception):
@@ -65,7 +67,8 @@ def _case(cases: Mapping[UUID, Case], event: Event[Fact]) -> Case:
 
 
 OWN = (
-    r.TaskAssigned, r.TaskAccepted, r.TaskReturned, r.TaskRecalled, r.RequestAnswered, r.TaskFulfilled
+    r.TaskAssigned, r.TaskAccepted, r.TaskReturned, r.TaskRecalled, r.RequestAnswered, r.TaskFulfilled,
+    r.ResidentContacted, w.ResidentQuestioned, w.QuestionLapsed,
 )  # fmt: skip
 HANDLES: dict[type[Fact], Callable[..., None]] = {
     r.RequestReceived: on_request_received,
@@ -74,6 +77,7 @@ HANDLES: dict[type[Fact], Callable[..., None]] = {
     r.RequestMerged: on_fact_of_others,
     r.RequestWithdrawn: on_fact_of_others,
     r.RequestDisputed: on_fact_of_others,
+    r.RequestAmended: on_fact_of_others,
     r.RequestClosed: on_fact_of_others,
     r.RequestArchived: on_fact_of_others,
     **dict.fromkeys(OWN, on_own_fact),
@@ -343,9 +347,13 @@ async def explain_route(
 async def first_routes(connection: Transaction, caller: Principal, since: datetime) -> FirstRoutes:
     """How often the first organisation was the right one."""
     check_oversees(caller)
-    right, of = await store.count_first_routes(connection, since)
-    found = rate(right, of)
-    return FirstRoutes(since=since, share=found.value, n=right, of=of, low=found.low, high=found.high)
+    found = await first_route_rate(connection, since)
+    return FirstRoutes(since=since, share=found.value, n=found.n, of=found.of, low=found.low, high=found.high)
+
+
+async def first_route_rate(connection: Transaction, since: datetime) -> Rate:
+    """The same, whoever asks."""
+    return rate(*await store.count_first_routes(connection, since))
 
 
 async def list_backlog(
@@ -353,6 +361,12 @@ async def list_backlog(
 ) -> list[Backlog]:
     """What each organisation has before it."""
     check_oversees(caller)
+    return await forecast(connection, desk, now, over)
+
+
+async def forecast(connection: Transaction, desk: Desk, now: datetime, over: timedelta) -> list[Backlog]:
+    """The same, whoever asks: of every organisation, also where nothing is open."""
     city = (await desk.look(connection, now)).city
-    rows = await store.count_backlog(connection, now - over)
-    return [backlog(name, (a, b, c, d), len(city.on_duty(name, 0, now)), over) for name, a, b, c, d in rows]
+    counted = await store.count_backlog(connection, now - over)
+    names = sorted(city.organisations.keys() | counted.keys())
+    return [backlog(name, counted.get(name, NOTHING), len(city.on_duty(name, 0, now)), over) for name in names]

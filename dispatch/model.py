@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from dispatch import playbooks
+from dispatch import playbooks, questions
 from dispatch.city import OnDuty, Post
 from dispatch.clocks import Nudge
 from dispatch.oversight import order
@@ -103,8 +103,8 @@ class Case:
 
     def read(self, event: Event[Fact], duty: Duty) -> None:
         """Take the next fact of the history, and do what follows where it takes effect."""
-        fact, takes_effect = event.fact, applies(self.life, event.fact)
-        self.life = fold(self.life, event)
+        fact, before, takes_effect = event.fact, self.life, applies(self.life, event.fact)
+        self.life = fold(before, event)
         match fact:
             case r.RequestTriaged() if takes_effect:
                 self._open(fact, duty)
@@ -114,6 +114,8 @@ class Case:
                 self._reopen(fact, duty)
             case r.RequestRejected() | r.RequestMerged() | r.RequestWithdrawn() | r.RequestClosed() if takes_effect:
                 self._cancel_open(duty.now)
+            case r.RequestAmended():
+                questions.hear(self, before, duty.now)
             case _:
                 pass
 
@@ -174,6 +176,7 @@ class Case:
                 self.deadline, self.deadline_known_at = deadline, duty.now
             self.colour = colour
             move_clocks(self, before, duty)
+            questions.lapse_if_due(self, lead, duty.now)
         for need in fact.needs:
             if need not in self.needs:
                 self._add_need(need, lead, duty)
@@ -281,6 +284,7 @@ class Case:
         now = duty.now
         task.status, task.liaison, task.level = S.ACCEPTED, actor.liaison, max(task.level, actor.level)
         task.duty_ends_at = duty.city.duty_ends(actor.liaison, now)
+        task.question_ends_at = None
         task.stop(now, Stage.ACCEPTED)
         task.change(now)
         self.state(r.TaskAccepted, task, liaison=actor.liaison)
@@ -290,6 +294,7 @@ class Case:
         self._check_at_work(task, revision)
         for each in self.tasks:
             each.stop(now, Stage.CONTACTED)
+            each.question_ends_at = None
         task.change(now)
         self.state(r.ResidentContacted, task, medium=medium)
 

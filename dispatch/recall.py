@@ -16,7 +16,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.vocabulary import Role, Stage, SupervisionCause, TransferCause
 
 S = TaskStatus
-UNCHANGING = (r.TaskReminded, r.TaskNudged, r.TaskEscalated, w.TaskDelivered, w.DelayPublicised)
+UNCHANGING = (r.TaskReminded, r.TaskNudged, r.TaskEscalated, w.TaskDelivered, w.DelayPublicised, w.QuestionLapsed)
 """Facts after which nobody has to read the task again before he acts."""
 
 
@@ -85,7 +85,7 @@ def _as_planned(case: Case, task: Task) -> None:
 
 
 def _accepted(_case: Case, task: Task, event: Event[r.TaskAccepted], duty: Duty) -> None:
-    task.status, task.liaison = S.ACCEPTED, event.fact.liaison
+    task.status, task.liaison, task.question_ends_at = S.ACCEPTED, event.fact.liaison, None
     person = duty.city.liaisons.get(event.fact.liaison)
     task.level = max(task.level, person.post.level if person else 0)
     task.stop(event.time, Stage.ACCEPTED)
@@ -104,6 +104,7 @@ def _recalled(_case: Case, task: Task, event: Event[r.TaskRecalled], _duty: Duty
 def _contacted(case: Case, _task: Task, event: Event[r.ResidentContacted], _duty: Duty) -> None:
     for each in case.tasks:
         each.stop(event.time, Stage.CONTACTED)
+        each.question_ends_at = None
 
 
 def _answered(_case: Case, task: Task, event: Event[r.RequestAnswered], duty: Duty) -> None:
@@ -126,7 +127,7 @@ def _reminded(_case: Case, task: Task, event: Event[r.TaskReminded], _duty: Duty
 def _nudged(case: Case, task: Task, event: Event[r.TaskNudged], duty: Duty) -> None:
     if clock := task.clocks.get(event.fact.stage):
         clock.nudges = event.fact.count
-        clock.moments = clock.passed(timedelta(minutes=duty.clocks.nudge_every_minutes[case.colour]), event.time)
+        clock.let_pass(timedelta(minutes=duty.clocks.nudge_every_minutes[case.colour]), event.time)
 
 
 def _escalated(_case: Case, task: Task, event: Event[r.TaskEscalated], _duty: Duty) -> None:
@@ -151,6 +152,14 @@ def _transferred(_case: Case, task: Task, event: Event[w.TaskTransferred], _duty
 
 def _interim(_case: Case, task: Task, event: Event[w.RequestInterimAnswered], _duty: Duty) -> None:
     task.interim_at = event.time
+
+
+def _questioned(_case: Case, task: Task, event: Event[w.ResidentQuestioned], _duty: Duty) -> None:
+    task.questions, task.question_ends_at = event.fact.number, event.fact.answer_by
+
+
+def _lapsed(_case: Case, task: Task, _event: Event[w.QuestionLapsed], _duty: Duty) -> None:
+    task.question_ends_at = None
 
 
 def _extended(_case: Case, task: Task, event: Event[w.TaskExtended], _duty: Duty) -> None:
@@ -201,6 +210,8 @@ MAKES_GOOD: dict[type[r.TaskFact], Callable[[Case, Task, Event[Any], Duty], None
     w.TaskDelivered: _delivered,
     w.TaskTransferred: _transferred,
     w.RequestInterimAnswered: _interim,
+    w.ResidentQuestioned: _questioned,
+    w.QuestionLapsed: _lapsed,
     w.TaskExtended: _extended,
     w.TaskArbitrated: _arbitrated,
     w.TaskSupervised: _supervised,

@@ -7,6 +7,7 @@ All figures here are assumptions that a city should replace by its own; the Zhen
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from random import Random
 from typing import TypeVar
 
@@ -42,8 +43,8 @@ class Scenario:
     requests: int
     hours: int
     """Over which they arrive."""
-    run_on_hours: int = 24
-    """How long it goes on after the last of them."""
+    run_on_hours: int = 72
+    """How long it goes on after the last of them: until the last promise is due, that nothing is judged too early."""
     liaisons: int
     """On duty at any moment, over all organisations."""
     silent: float = 0.03
@@ -57,10 +58,18 @@ class Scenario:
     work_minutes: float = 20
     """What one request takes of one person, on average."""
     seed: int = 1
+    reported: float | None = None
+    """The share that was solved where it happened, as reported."""
+
+    @property
+    def offered(self) -> int:
+        """How many people the work itself would keep busy from the first to the last request."""
+        return ceil(self.requests * self.work_minutes / 60 / self.hours)
 
     def at_load(self, times: float) -> "Scenario":
         """The same with so many times the requests."""
-        return replace(self, requests=round(self.requests * times))
+        same = self.reported if times == 1 else None
+        return replace(self, requests=round(self.requests * times), reported=same)
 
     def with_liaisons(self, count: int) -> "Scenario":
         """The same with so many liaisons on duty."""
@@ -69,7 +78,14 @@ class Scenario:
 
 LOCKDOWN = Scenario(name="lockdown", requests=333, hours=60, liaisons=12)
 ZHENGZHOU = Scenario(
-    name="zhengzhou", requests=5014, hours=48, run_on_hours=0, liaisons=9, silent=0.1, burst_hour=9, household=0.25
+    name="zhengzhou",
+    requests=5014,
+    hours=48,
+    liaisons=9,
+    silent=0.1,
+    burst_hour=9,
+    household=0.25,
+    reported=0.25,
 )
 SCENARIOS = {scenario.name: scenario for scenario in (LOCKDOWN, ZHENGZHOU)}
 
@@ -82,6 +98,10 @@ class Arrival:
     category: Category
     colour: Colour
     household: str
+    effort: float = 1
+    """What it takes, as a multiple of the average."""
+    doubt: float = 1
+    """Below the share of answers that do not stand, its first answer is one of them."""
 
 
 def organisation_of(category: Category) -> str:
@@ -154,22 +174,23 @@ def arrivals(scenario: Scenario) -> list[Arrival]:
         if scenario.burst_hour is not None and chance.random() < 0.2:
             hour = scenario.burst_hour
         at = BEGINS + timedelta(hours=hour, minutes=chance.uniform(0, 60))
-        found.append(Arrival(at, _pick(chance, SHARES), _pick(chance, COLOURS), f"household-{n}"))
+        luck = chance.expovariate(1), chance.random()
+        found.append(Arrival(at, _pick(chance, SHARES), _pick(chance, COLOURS), f"household-{n}", *luck))
     return sorted(found, key=lambda arrival: arrival.at)
 
 
 def another(before: Arrival, at: datetime) -> Arrival:
     """Another request of the same household about the same."""
-    return Arrival(at, before.category, before.colour, before.household)
+    return replace(before, at=at)
 
 
 def _pick(chance: Random, weights: dict[T, int]) -> T:
     return chance.choices(list(weights), list(weights.values()))[0]
 
 
-def ladder(begin: int, end: int) -> Sequence[int]:
-    """Numbers of liaisons to try, each about half again as many as the one before."""
+def ladder(begin: int, least: int, end: int) -> Sequence[int]:
+    """Numbers of liaisons to try: the first, `least` where that is more, then each about half again as many."""
     steps = [begin]
     while steps[-1] < end:
-        steps.append(max(steps[-1] + 1, round(steps[-1] * 1.5)))
+        steps.append(max(steps[-1] + 1, round(steps[-1] * 1.5), least))
     return steps

@@ -6,7 +6,7 @@ is when people act: who is there signs within minutes, works on one request at a
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -48,12 +48,23 @@ READ_BACK = (r.TaskAssigned, r.TaskAccepted, r.TaskReturned, r.TaskRecalled, r.R
 """What dispatch reads of its own from the log."""
 
 
+def _spread_evenly(liaisons: Sequence[str], scenario: Scenario) -> Iterator[str]:
+    """So many of every organisation, by the share, whoever it may be: else a run is judged by who was drawn."""
+    lots = {person: Random(f"{scenario.seed} {person}").random() for person in liaisons}
+    in_order = sorted(liaisons, key=lambda person: (person.partition(".")[0], lots[person]))
+    for n, person in enumerate(in_order):
+        if int((n + 1.5) * scenario.silent) > int((n + 0.5) * scenario.silent):
+            yield person
+
+
 @dataclass(slots=True)
 class Handled:
     """What became of one request."""
 
     arrived_at: datetime
     colour: Colour
+    effort: float
+    doubt: float
     organisation: str = ""
     due_at: datetime | None = None
     answered_at: datetime | None = None
@@ -70,8 +81,10 @@ class Ran:
     facts: Counter[type[Fact]] = field(default_factory=Counter)
     late: int = 0
     """Requests whose answer was not there when it was due, so far."""
-    gave_up: bool = False
+    cut_short: bool = False
     """Stopped before its end, since more were late than were allowed."""
+    gave_up: bool = False
+    """Stopped before all had come, since more were late than were allowed."""
 
 
 class Simulation:
@@ -95,21 +108,24 @@ class Simulation:
         self._desks: defaultdict[str, list[tuple[int, datetime, int, Case, Task]]] = defaultdict(list)
         self._busy: set[str] = set()
         liaisons = [person for person in self._duty.city.liaisons if ".liaison" in person]
-        self._silent = set(self._chance.sample(liaisons, round(scenario.silent * len(liaisons))))
+        self.silent = frozenset(_spread_evenly(liaisons, scenario))
+        """Who never acts."""
         self._known: dict[UUID, Handled] = {}
         hours = scenario.hours + scenario.run_on_hours
         self.ran = Ran(scenario, BEGINS + timedelta(hours=hours))
 
-    def run(self, late_allowed: float = inf) -> Ran:
-        """Let it all happen; stop where more are late than would be allowed."""
-        for arrival in arrivals(self._scenario):
+    def run(self, late_allowed: float = inf, *, till_all_came: bool = False) -> Ran:
+        """Let it all happen; stop where more are late than would be allowed, with `till_all_came` not before that."""
+        to_come = arrivals(self._scenario)
+        all_came_at = max([BEGINS + timedelta(hours=self._scenario.hours), *(arrival.at for arrival in to_come)])
+        for arrival in to_come:
             self._plan(arrival.at, partial(self._arrive, arrival))
         while self._agenda and self._agenda[0][0] <= self.ran.until:
             at, _, happens = heapq.heappop(self._agenda)
             self._duty.now = max(at, self._duty.now)
             happens()
-            if self.ran.late > late_allowed:
-                self.ran.gave_up, self.ran.until = True, at
+            if self.ran.late > late_allowed and (at > all_came_at or not till_all_came):
+                self.ran.cut_short, self.ran.gave_up, self.ran.until = True, at <= all_came_at, at
                 break
         return self.ran
 
@@ -136,7 +152,7 @@ class Simulation:
             received_at=now,
         )
         case = Case.begin(cast("Event[r.RequestReceived]", self._event(request_id, received)))
-        self._known[request_id] = Handled(now, arrival.colour)
+        self._known[request_id] = Handled(now, arrival.colour, arrival.effort, arrival.doubt)
         self.ran.requests.append(self._known[request_id])
         triaged = r.RequestTriaged(
             revision=1,
@@ -206,7 +222,7 @@ class Simulation:
         known = self._known[case.life.request_id]
         known.organisation = fact.organisation
         known.due_at = known.due_at or fact.answer_by
-        if fact.liaison not in self._silent:
+        if fact.liaison not in self.silent:
             minutes = self._chance.uniform(*SIGNS_WITHIN_MINUTES)
             task = next(task for task in case.tasks if task.id == fact.task_id)
             self._plan(self._duty.now + timedelta(minutes=minutes), lambda: self._sign(case, task, fact))
@@ -230,7 +246,7 @@ class Simulation:
             self._busy.add(person)
             case.contact(task, task.revision, Medium.PHONE, self._duty.now)
             self._settle(case)
-            minutes = self._chance.expovariate(1 / self._scenario.work_minutes)
+            minutes = self._known[case.life.request_id].effort * self._scenario.work_minutes
             self._plan(self._duty.now + timedelta(minutes=minutes), partial(self._finish, person, case, task))
 
     def _finish(self, person: str, case: Case, task: Task) -> None:
@@ -246,7 +262,7 @@ class Simulation:
             self._duty.loads[lead.liaison] -= 1
         self._duty.loads[fact.organisation] -= 1
         known.answered_at = self._duty.now
-        if not known.reopened and self._chance.random() < self._scenario.disputed:
+        if not known.reopened and known.doubt < self._scenario.disputed:
             disputed = r.RequestDisputed(reason=DisputeReason.NOT_SOLVED)
             self._plan(self._duty.now + DISPUTED_AFTER, lambda: self._dispute(case, disputed))
 

@@ -193,17 +193,17 @@ async def count_first_routes(connection: Transaction, since: datetime) -> tuple[
     return row[0], row[1]
 
 
-async def count_backlog(connection: Transaction, since: datetime) -> list[tuple[str, int, int, int, int]]:
+async def count_backlog(connection: Transaction, since: datetime) -> dict[str, tuple[int, int, int, int]]:
     """By organisation, of leads: open, open and red, come since then, answered since then."""
     answered = sa.and_(tasks.c.changed_at >= since, tasks.c.status.in_(ANSWERED))
     counts = (tasks.c.is_open, sa.and_(tasks.c.is_open, tasks.c.urgency == 0), tasks.c.created_at >= since, answered)
     rows = await connection.execute(
         sa.select(tasks.c.organisation, *(sa.func.count().filter(count) for count in counts))
-        .where(tasks.c.position == 0, sa.or_(tasks.c.is_open, tasks.c.changed_at >= since))
+        .where(tasks.c.position == 0)
+        .where(sa.or_(tasks.c.is_open, sa.and_(~tasks.c.is_open, tasks.c.changed_at >= since)))  # an index for each
         .group_by(tasks.c.organisation)
-        .order_by(tasks.c.organisation)
     )
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
 
 
 async def list_waiting(connection: Transaction) -> list[UUID]:

@@ -220,6 +220,10 @@ class Task:
     extended_to: datetime | None = None
     interim_at: datetime | None = None
     """The last interim answer."""
+    questions: int = 0
+    """How often the resident was asked something."""
+    question_ends_at: datetime | None = None
+    """Until when his answer is waited for, as he was told; None where nothing is asked."""
     supervision: Supervision | None = None
     confirmed_at: datetime | None = None
     """When its organisation said that its part is arranged."""
@@ -245,6 +249,13 @@ class Task:
     def owes_fulfilment(self) -> bool:
         """Whether its answer promised something that has not been said to have happened."""
         return self.status is TaskStatus.ANSWERED and Stage.FULFILLED in self.clocks
+
+    @property
+    def question_until(self) -> datetime | None:
+        """Until when the resident holds it: never longer than until the answer is due. None where nothing is asked."""
+        if self.question_ends_at is None or self.status is not TaskStatus.ACCEPTED:
+            return None
+        return min(self.question_ends_at, self.due(Stage.ANSWERED) or self.question_ends_at)
 
     def due(self, stage: Stage) -> datetime | None:
         """When the stage is, or was, due."""

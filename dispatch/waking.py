@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 from dispatch.city import Post
 from dispatch.clocks import Escalation, Nudge, Order, Publication, Reminder, Ring
-from dispatch.concessions import HELD, hand_over
+from dispatch.concessions import hand_over, hands_over_at
 from dispatch.model import Case
 from dispatch.oversight import order
+from dispatch.questions import lapse_if_due
 from dispatch.routing import Duty
 from dispatch.tasks import Task, TaskStatus
 from shared.contracts import casework as w
@@ -24,6 +25,7 @@ def wake(case: Case, duty: Duty) -> None:
     for task in case.tasks:
         if task.status is TaskStatus.WAITING:
             case.assign(task, duty, task.level)
+        lapse_if_due(case, task, duty.now)
         hand_over(case, task, duty)
         for stage, clock in task.running():
             for ring in clock.ring(duty.clocks, case.colour, duty.now):
@@ -34,7 +36,7 @@ def wake(case: Case, duty: Duty) -> None:
 def next_moment(case: Case, duty: Duty) -> datetime | None:
     """When to wake next; None where nothing runs."""
     moments = [c.next_moment(duty.clocks, case.colour) for task in case.tasks for _, c in task.running()]
-    moments += [task.duty_ends_at for task in case.tasks if task.status in HELD]
+    moments += [moment for task in case.tasks for moment in (hands_over_at(task), task.question_until)]
     if any(task.status is TaskStatus.WAITING for task in case.tasks):
         moments.append(duty.now + RETRY)
     return min((moment for moment in moments if moment is not None), default=None)

@@ -301,6 +301,7 @@ LEARNS: dict[type[Fact], Learn] = {
     w.TaskConfirmed: _proved,
     w.TaskDelivered: _proved,
     w.RequestInterimAnswered: _spoke,
+    w.ResidentQuestioned: _spoke,
     w.SupervisionAnswered: _spoke,
     r.RequestAnswered: _answered,
     r.TaskFulfilled: _fulfilled,

@@ -3,7 +3,8 @@
 import asyncio
 import dataclasses
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -14,8 +15,8 @@ import click
 import pydantic
 import uvloop
 
-from dispatch.capacity import find_enough, try_out
-from dispatch.chart import answer, assumptions, page, table
+from dispatch.capacity import Row, enough_of, find_enough, try_out, with_a_third_silent
+from dispatch.chart import answer, assumptions, legend, page, table
 from dispatch.clocks import ClockPolicy
 from dispatch.files import FileKind, parse
 from dispatch.scenario import SCENARIOS
@@ -288,23 +289,33 @@ def simulate(name: str, load: float, wanted: float, once: bool, html: Path | Non
     file = more["clocks"] or read_settings().city_dir / "clocks.yaml"
     clocks = cast("ClockPolicy", parse(FileKind.CLOCKS, file.read_text(encoding="utf-8")))
     began = perf_counter()
-    found = (
-        iter([try_out(scenario, clocks)])
-        if once
-        else find_enough(scenario, clocks, wanted, lambda: perf_counter() - began < seconds)
-    )
+    half, whole = (partial(_is_before, began + share * seconds) for share in (0.5, 1))
+    rows = _shown_as_they_come([try_out(scenario, clocks)] if once else find_enough(scenario, clocks, wanted, half))
+    enough = None if once or more["silent"] is not None else enough_of(rows, wanted)
+    silent = _shown_as_they_come(with_a_third_silent(enough, clocks, wanted, whole)) if enough else []
+    took = perf_counter() - began
+    said = answer(rows, wanted, silent)
+    hours = sum(len(row.backlog) for row in (*rows, *silent))
+    click.echo(f"{table([*rows, *silent])}\n{legend(scenario)}\n\n{said}")
+    click.echo(f"{hours} hours of the city in {took:.0f} s, {hours * 3600 / took:,.0f} times faster than life.")
+    if html is not None:
+        title = f"Heed: {name}, {load:g} times the load"
+        html.write_text(page(title, said, [*rows, *silent], assumptions(scenario), wanted), encoding="utf-8")
+        click.echo(f"Charts: {html}")
+
+
+def _is_before(moment: float) -> bool:
+    return perf_counter() < moment
+
+
+def _shown_as_they_come(found: Iterable[Row]) -> list[Row]:
+    """The rows by how many are on duty; each is told of when it is there."""
     rows = []
     for row in found:
         rows.append(row)
-        click.echo(f"{row.liaisons} liaisons: {row.on_time_share:.1%} in time", err=True)
-    rows.sort(key=lambda row: row.liaisons)
-    said = answer(rows, wanted)
-    click.echo(f"{table(rows)}\n\n{said}")
-    if html is not None:
-        html.write_text(
-            page(f"Heed: {name}, {load:g} times the load", said, rows, assumptions(scenario)), encoding="utf-8"
-        )
-        click.echo(f"Charts: {html}")
+        said = "too few in time" if row.cut_short else f"{row.on_time_share:.1%} in time"
+        click.echo(f"{row.liaisons} on duty, {row.scenario.silent:.0%} never act: {said}", err=True)
+    return sorted(rows, key=lambda row: row.liaisons)
 
 
 @main.command()

@@ -113,6 +113,8 @@ def _by(fact: Fact) -> datetime | None:
     """The moment that the words name."""
     if isinstance(fact, b.RatingReminded):
         return fact.until
+    if isinstance(fact, w.ResidentQuestioned):
+        return fact.answer_by
     return fact.due_at if isinstance(fact, w.TaskExtended) else None
 
 
@@ -120,6 +122,7 @@ _PLAIN: dict[type[Fact], str] = {
     r.TaskProgressed: "progressed",
     w.RequestInterimAnswered: "progressed",
     w.TaskExtended: "extended",
+    w.ResidentQuestioned: "questioned",
     r.TaskFulfilled: "fulfilled",
     b.RatingReminded: "rating_reminded",
     r.RequestDisputed: "reopened",
@@ -183,6 +186,8 @@ def _of_task(draft: Draft, fact: r.TaskFact) -> Draft:
             return replace(draft, addressee=Addressee.SUPERVISOR, words="escalated", values=values)
         case r.TaskRecalled():
             return replace(draft, words="recalled", liaison=fact.liaison)
+        case w.QuestionLapsed():
+            return replace(draft, words="question_lapsed")
         case r.TaskCancelled():
             return replace(draft, words="cancelled")
         case _:

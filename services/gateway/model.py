@@ -35,6 +35,7 @@ COUNTED: Mapping[type[Fact], str] = MappingProxyType(
         r.TaskEscalated: "escalations",
         w.TaskTransferred: "transfers",
         w.TaskSupervised: "supervisions",
+        w.ResidentQuestioned: "questions",
         r.RequestAmended: "amendments",
     }
 )
@@ -75,6 +76,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the resident was asked last; whether it is open, his life says."""
+
+    text_id: UUID
+    at: datetime
+    organisation: str
+    answer_by: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """One request, as everything that was stated about it adds up."""
 
@@ -96,6 +107,9 @@ class View:
     accept_by: datetime | None = None
     contact_by: datetime | None = None
     answer_by: datetime | None = None
+    first_answer_by: datetime | None = None
+    """When the answer was promised before it was moved; None where it was not."""
+    question: Question | None = None
     contacted: bool = False
     answer: Answer | None = None
     tasks: tuple[Task, ...] = ()
@@ -217,7 +231,8 @@ def _after(view: View, fact: Fact, changed: bool) -> View:
             )
             return replace(view, answer=answer)
         case r.RequestDisputed() if changed:
-            return replace(view, answer=None, contacted=False, contact_by=None, answer_by=None)
+            view = replace(view, contact_by=None, answer_by=None, first_answer_by=None)
+            return replace(view, answer=None, contacted=False)
         case _:
             return view
 
@@ -233,7 +248,15 @@ def _promised(view: View, fact: r.TaskFact) -> View:
                 answer_by=fact.answer_by or view.answer_by,
             )
         case w.TaskExtended(role=Role.LEAD):
-            return replace(view, answer_by=fact.due_at)
+            return replace(view, answer_by=fact.due_at, first_answer_by=view.first_answer_by or fact.before)
+        case w.ResidentQuestioned(role=Role.LEAD):
+            asked = Question(
+                text_id=fact.text_id,
+                at=view.life.changed_at,
+                organisation=fact.organisation,
+                answer_by=fact.answer_by,
+            )
+            return replace(view, question=asked)
         case r.ResidentContacted():
             return replace(view, contacted=True)
         case r.TaskNudged():

@@ -54,6 +54,7 @@ ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "/v1/tasks/{id}/waive": "POST",
             "/v1/tasks/{id}/transfer": "POST",
             "/v1/tasks/{id}/extend": "POST",
+            "/v1/tasks/{id}/question": "POST",
             "/v1/tasks/{id}/interim-answer": "POST",
             "/v1/tasks/{id}/supervision-answer": "POST",
             "/v1/requests/{id}/tasks": "POST",

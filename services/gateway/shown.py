@@ -1,7 +1,6 @@
 """What a caller is shown of a request: everyone the same history, each as much of it as is theirs to know."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,15 +8,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from services.gateway.disclosed import WORDS
 from services.gateway.model import View, is_overdue, promises
 from services.gateway.store import Entry
-from services.gateway.words import HOLDING_SERVICES
+from services.gateway.words import HOLDING_SERVICES, RESIDENT
 from shared.contracts import FACTS
-from shared.contracts import casework as w
-from shared.contracts import lookback as b
 from shared.contracts import requests as r
 from shared.contracts.directory import Named
-from shared.contracts.envelope import Fact
 from shared.contracts.ledger import total
 from shared.contracts.vocabulary import (
     Addressee,
@@ -30,80 +27,6 @@ from shared.contracts.vocabulary import (
     Status,
 )
 from shared.identity import Principal
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Which of a fact's fields are told: `all` to whoever may read the request, `inside` to staff and handlers only.
-
-    A hidden fact is not told at all to those it is hidden from. Hashes are told to nobody.
-    """
-
-    all: frozenset[str] = frozenset()
-    inside: frozenset[str] = frozenset()
-    from_residents: bool = False
-    from_handlers: bool = False
-
-
-def _words(for_all: str = "", inside: str = "", **hidden: bool) -> Words:
-    return Words(frozenset(for_all.split()), frozenset(inside.split()), **hidden)
-
-
-WORDS: dict[type[Fact], Words] = {
-    r.RequestReceived: _words(
-        "channel on_behalf stated_category persons filed_at text_id",
-        "vulnerability filed_by language area place_source place_confidence place_doubt received_at",
-    ),
-    r.RequestRejected: _words("reason text_id", "decided_by approved_by"),
-    r.RequestMerged: _words("", "into"),
-    r.RequestWithdrawn: _words("reason"),
-    r.RequestAmended: _words("text_id"),
-    r.RequestArchived: _words(),
-    r.RequestTriaged: _words(
-        "category colour deadline emergency",
-        "revision needs decided_by unsure review_due_at reasons policy_version",
-    ),
-    r.TaskAssigned: _words(
-        "role organisation contact_by answer_by",
-        "task_id liaison rule attempt accept_by policy_version beyond_capacity text_id",
-    ),
-    r.TaskAccepted: _words("role organisation", "task_id liaison"),
-    r.TaskReturned: _words("role organisation", "task_id reason belongs_to text_id"),
-    r.TaskRecalled: _words("role organisation", "task_id liaison"),
-    r.TaskCancelled: _words("role organisation", "task_id"),
-    r.ResidentContacted: _words("role organisation medium", "task_id"),
-    r.TaskProgressed: _words("role organisation text_id", "task_id"),
-    r.RequestAnswered: _words("role organisation text_id fulfil_by", "task_id"),
-    r.TaskFulfilled: _words("role organisation text_id", "task_id"),
-    r.TaskReminded: _words("", "task_id role organisation stage percent due_at", from_residents=True),
-    r.TaskNudged: _words("", "task_id role organisation stage count missed due_at", from_residents=True),
-    r.TaskEscalated: _words("", "task_id role organisation stage level", from_residents=True),
-    w.TaskConfirmed: _words("", "task_id role organisation happens_at text_id", from_residents=True),
-    w.TaskDelivered: _words("", "task_id role organisation quantity delivered asked unit", from_residents=True),
-    w.TaskTransferred: _words("", "task_id role organisation cause from_liaison liaison text_id", from_residents=True),
-    w.RequestInterimAnswered: _words("role organisation text_id", "task_id"),
-    w.TaskExtended: _words("role organisation due_at text_id", "task_id stage before hard policy_version"),
-    w.TaskArbitrated: _words("", "task_id role organisation returns text_id", from_residents=True),
-    w.TaskSupervised: _words(
-        "", "task_id role organisation cause stage leader answer_by policy_version text_id", from_residents=True
-    ),
-    w.SupervisionAnswered: _words("", "task_id role organisation leader text_id", from_residents=True),
-    w.DelayPublicised: _words("role organisation stage due_at", "task_id"),
-    r.RequestDisputed: _words("reason"),
-    r.RequestClosed: _words("outcome"),
-    r.RequestRated: _words("solved satisfaction text_id", "counts"),
-    # Who was drawn for a look-back is for the handler neither to see nor to sway.
-    r.ResidentVisited: _words("attempt medium outcome solved satisfaction", "visit_id", from_handlers=True),
-    b.RequestInspected: _words(
-        "",
-        "visit_id organisation passed finding answers_what_was_asked concrete_action_and_time "
-        "right_owner_and_contact plain_and_polite proof_attached",
-        from_residents=True,
-        from_handlers=True,
-    ),
-    b.RatingReminded: _words("until"),
-    r.PersonNotified: _words("medium about outcome", "notice_id addressee organisation"),
-}
 
 
 class Promises(TypedDict, total=False):
@@ -120,7 +43,7 @@ class HolderShown(BaseModel):
     """Who holds the request, and since when."""
 
     kind: HolderKind
-    name: str = Field(description="A service of Heed, or the id of an organisation.")
+    name: str = Field(description="A service of Heed, the id of an organisation, or `resident`.")
     title: Named | None = Field(description="The holder's name for people, where it is known.")
     since: datetime
     liaison: str | None = Field(description="The liaison or deputy; null for residents.")
@@ -155,6 +78,16 @@ class AnswerShown(BaseModel):
     fulfil_by: datetime | None
 
 
+class QuestionShown(BaseModel):
+    """What the resident is asked, and until when he is waited for; an amendment answers it."""
+
+    text: str | None = Field(description="Null once its retention is over.")
+    at: datetime
+    answer_by: datetime
+    organisation: str
+    title: Named | None
+
+
 class TaskShown(BaseModel):
     """A task of the case; its `revision` is to be had from /v1/tasks."""
 
@@ -186,6 +119,9 @@ class Summary(BaseModel):
     colour: Colour | None
     deadline: datetime | None = Field(description="By when help is needed, as the text or a person says.")
     promises: Promises
+    first_answer_by: datetime | None = Field(
+        description="When the answer was promised before an extension; figures go by this. Null where it was not moved."
+    )
     overdue: bool = Field(description="Whether something promised is late at this moment.")
     holder: HolderShown | None
     channel: Channel
@@ -208,6 +144,7 @@ class Counts(BaseModel):
     escalations: int
     supervisions: int
     transfers: int
+    questions: int
     amendments: int
     reopened: int
 
@@ -215,6 +152,7 @@ class Counts(BaseModel):
 class RequestShown(Summary):
     """A request with its answer and all that happened to it."""
 
+    question: QuestionShown | None = Field(description="Open; null once it was answered or its time is over.")
     answer: AnswerShown | None
     merged_into: UUID | None = Field(description="Null for residents.")
     counts: Counts | None = Field(description="Null for residents.")
@@ -248,6 +186,7 @@ def summary(view: View, caller: Principal, names: Names, now: datetime) -> dict[
         "colour": life.colour,
         "deadline": life.deadline,
         "promises": promises(view),
+        "first_answer_by": view.first_answer_by,
         "overdue": is_overdue(view, now),
         "holder": _holder(view, names, inside=inside),
         "channel": view.channel,
@@ -266,6 +205,7 @@ def request(view: View, entries: Sequence[Entry], caller: Principal, names: Name
     return RequestShown.model_validate(
         {
             **summary(view, caller, names, now),
+            "question": _question(view, entries, names),
             "answer": _answer(view, entries, names),
             "merged_into": view.life.merged_into if inside else None,
             "counts": _counts(view) if inside else None,
@@ -304,14 +244,23 @@ def _holder(view: View, names: Names, *, inside: bool) -> HolderShown | None:
     holder = view.life.holder
     if holder is None:
         return None
-    known = names if holder.kind is HolderKind.ORGANISATION else HOLDING_SERVICES
     return HolderShown(
         kind=holder.kind,
         name=holder.name,
-        title=known.get(holder.name),
+        title=_title(holder.kind, holder.name, names),
         since=holder.since,
         liaison=holder.liaison if inside else None,
     )
+
+
+def _title(kind: HolderKind, name: str, names: Names) -> Named | None:
+    match kind:
+        case HolderKind.ORGANISATION:
+            return names.get(name)
+        case HolderKind.SERVICE:
+            return HOLDING_SERVICES.get(name)
+        case HolderKind.RESIDENT:
+            return RESIDENT
 
 
 def _ledger(view: View, names: Names, now: datetime, *, inside: bool) -> LedgerShown:
@@ -319,7 +268,7 @@ def _ledger(view: View, names: Names, now: datetime, *, inside: bool) -> LedgerS
         SpanShown(
             kind=span.kind,
             name=span.name,
-            title=(names if span.kind is HolderKind.ORGANISATION else HOLDING_SERVICES).get(span.name),
+            title=_title(span.kind, span.name, names),
             liaison=span.liaison if inside else None,
             since=span.since,
             until=span.until,
@@ -328,6 +277,19 @@ def _ledger(view: View, names: Names, now: datetime, *, inside: bool) -> LedgerS
         for span in view.ledger
     ]
     return LedgerShown(seconds=total(view.ledger, now).total_seconds(), spans=spans)
+
+
+def _question(view: View, entries: Sequence[Entry], names: Names) -> QuestionShown | None:
+    asked = view.question
+    if asked is None or view.life.question is None:
+        return None
+    return QuestionShown(
+        text=next((e.text for e in entries if e.text_id == asked.text_id), None),
+        at=asked.at,
+        answer_by=asked.answer_by,
+        organisation=asked.organisation,
+        title=names.get(asked.organisation),
+    )
 
 
 def _answer(view: View, entries: Sequence[Entry], names: Names) -> AnswerShown | None:
@@ -359,7 +321,7 @@ def _tasks(view: View, names: Names) -> list[TaskShown]:
 
 
 def _counts(view: View) -> Counts:
-    names = ("reminders", "returns", "recalls", "escalations", "supervisions", "transfers", "amendments")
+    names = ("reminders", "returns", "recalls", "escalations", "supervisions", "transfers", "questions", "amendments")
     return Counts(
         reasons=view.reasons,
         nudges=view.nudges,

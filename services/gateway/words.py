@@ -20,6 +20,9 @@ HOLDING_SERVICES: Mapping[str, Named] = MappingProxyType(
     }
 )
 
+RESIDENT = Named(zh="求助人", en="the resident who asked for help")
+"""Who holds a request while a question to him is open."""
+
 # category: name, and what to ask for whoever takes the call
 CATEGORIES: Mapping[Category, tuple[Named, Named]] = MappingProxyType(
     {

@@ -26,6 +26,8 @@ TABLE: Mapping[str, tuple[frozenset[str], str]] = {
     "closed": (frozenset({"answered"}), "closed"),
     "archived": (ENDED - {"archived"}, "archived"),
 }
+ENDS_A_QUESTION = frozenset({"amended", "contacted", "question_lapsed"})
+RESIDENT = ("resident", "resident")
 PREFIX = "heed.request."
 LEAD = "lead"
 
@@ -39,6 +41,8 @@ class Request:
     colour: str | None = None
     category: str | None = None
     outcome: str | None = None
+    asked_by: tuple[str, str] | None = None
+    """Who asked the resident, while he holds it."""
     owes: bool = False
     """Whether an answer promised something that has not happened yet."""
     facts: int = 1
@@ -52,6 +56,10 @@ def take(request: Request, name: str, data: Mapping[str, Any]) -> None:
         request.colour, request.category = data["colour"], data["category"]
     if name == "fulfilled" and is_leads and request.owes:
         request.owes, request.holder = False, ("service", "followup")
+    if name == "questioned" and is_leads and request.status == "accepted" and request.asked_by is None:
+        request.holder, request.asked_by = RESIDENT, request.holder
+    elif name in ENDS_A_QUESTION and request.asked_by is not None:
+        request.holder, request.asked_by = request.asked_by, None
     froms, to = TABLE.get(name, (frozenset(), ""))
     if is_leads and request.status in froms:
         request.status = to
@@ -60,6 +68,8 @@ def take(request: Request, name: str, data: Mapping[str, Any]) -> None:
 
 def _change(request: Request, name: str, data: Mapping[str, Any]) -> None:
     """What a new status brings."""
+    if request.asked_by is not None:
+        request.holder, request.asked_by = request.asked_by, None
     request.owes = name == "answered" and data.get("fulfil_by") is not None
     if name in {"closed", "disputed"}:
         request.outcome = data.get("outcome")

@@ -1,6 +1,7 @@
 """How a case is worked, in further facts of `heed.requests`, all stated by dispatch.
 
-None of them changes the status: they stand in the history, and the promises follow from them.
+None of them changes the status: they stand in the history, and the promises follow from them. A question changes the
+holder: the resident, until he answers or its time is over.
 """
 
 from datetime import datetime
@@ -56,6 +57,28 @@ class RequestInterimAnswered(TaskFact):
 
     text_id: UUID
     text_hash: str
+
+
+class ResidentQuestioned(TaskFact):
+    """The lead cannot go on without an answer from the resident, who holds the request now; every clock runs on."""
+
+    TYPE: ClassVar[str] = "heed.request.questioned"
+
+    number: int = Field(ge=1)
+    """The how-manieth question of the task; it may ask only so often."""
+    answer_by: datetime
+    """Until when the resident is waited for; then the request is the lead's again."""
+    policy_version: str
+    text_id: UUID
+    text_hash: str
+
+
+class QuestionLapsed(TaskFact):
+    """The resident did not answer in time, or the request has become red: it is the lead's again."""
+
+    TYPE: ClassVar[str] = "heed.request.question_lapsed"
+
+    number: int = Field(ge=1)
 
 
 class TaskExtended(TaskFact):

@@ -9,12 +9,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.envelope import Event, Fact
 from shared.contracts.vocabulary import ENDINGS, Colour, HolderKind, Outcome, Role, Status
 
 S = Status
 OPEN = frozenset(Status) - ENDINGS
+RESIDENT = "resident"
+"""The holder's name while the resident is asked."""
 
 TRANSITIONS: dict[type[Fact], tuple[frozenset[Status], Status]] = {
     r.RequestRejected: (frozenset({S.RECEIVED, S.TRIAGED}), S.REJECTED),
@@ -34,12 +37,20 @@ TRANSITIONS: dict[type[Fact], tuple[frozenset[Status], Status]] = {
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a request, since when; `name` is a service, or an organisation's id."""
+    """Who holds a request, since when; `name` is a service, an organisation's id, or `resident`."""
 
     kind: HolderKind
     name: str
     since: datetime
     liaison: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the resident was asked, and who has the request again once he answered."""
+
+    number: int
+    asked_by: Holder | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +72,8 @@ class Life:
     """The lead task."""
     fulfil_by: datetime | None = None
     """Owed by the lead since its answer; None once fulfilled, or where nothing is owed."""
+    question: Question | None = None
+    """Open: the resident holds the request."""
     outcome: Outcome | None = None
     reopened: int = 0
     merged_into: UUID | None = None
@@ -101,11 +114,35 @@ def advance(life: Life, fact: Fact, at: datetime) -> Life:
         changes |= {"category": fact.category, "colour": fact.colour, "deadline": fact.deadline}
     elif isinstance(fact, r.TaskFulfilled) and fact.role is Role.LEAD and life.fulfil_by is not None:
         changes |= {"fulfil_by": None, "holder": Holder(HolderKind.SERVICE, "followup", at)}
+    else:
+        changes |= _questioned(life, fact, at)
     if applies(life, fact):
         status = TRANSITIONS[type(fact)][1]
-        changes |= {"status": status, "holder": _holder(life, status, fact, at), "fulfil_by": None}
+        changes |= {"status": status, "holder": _holder(life, status, fact, at)}
+        changes |= {"fulfil_by": None, "question": None}
         changes |= _beside(life, fact)
     return replace(life, **changes)
+
+
+ANSWERS_A_QUESTION = (r.RequestAmended, r.ResidentContacted, w.QuestionLapsed)
+"""The resident wrote, somebody spoke with him, or it was waited for long enough."""
+
+
+def _questioned(life: Life, fact: Fact, at: datetime) -> dict[str, Any]:
+    """Who holds the request after a question to the resident, and after what ends it."""
+    if isinstance(fact, w.ResidentQuestioned):
+        if fact.role is not Role.LEAD or life.status is not S.ACCEPTED or life.question is not None:
+            return {}
+        asked = Question(fact.number, life.holder)
+        return {"question": asked, "holder": Holder(HolderKind.RESIDENT, RESIDENT, at)}
+    if life.question is None or not isinstance(fact, ANSWERS_A_QUESTION):
+        return {}
+    return {"question": None, "holder": _back(life.question, at)}
+
+
+def _back(question: Question, at: datetime) -> Holder | None:
+    """Who has it again once the resident was asked for long enough."""
+    return question.asked_by and replace(question.asked_by, since=at)
 
 
 def _beside(life: Life, fact: Fact) -> dict[str, Any]:
@@ -133,7 +170,7 @@ def _holder(life: Life, status: Status, fact: Fact, at: datetime) -> Holder | No
         return _held_by(life, Holder(HolderKind.ORGANISATION, fact.organisation, at, fact.liaison))
     if isinstance(fact, r.RequestAnswered):
         if fact.fulfil_by is not None:
-            return life.holder
+            return life.holder if life.question is None else _back(life.question, at)
         return Holder(HolderKind.SERVICE, "followup", at)
     return Holder(HolderKind.SERVICE, "dispatch", at)
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 from services.callbacks.app import HERE, build
 from services.callbacks.notices import begin_case, to_resident
 from services.callbacks.store import metadata
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import (
     Colour,
@@ -84,6 +86,19 @@ async def test_the_whole_way_is_told_in_one_voice(desk: Desk) -> None:
     assert "Central Hospital" in notices[1]["text"]["en"]
     assert "红色" in notices[1]["text"]["zh"]
     assert "10月26日 12:00" in notices[3]["text"]["zh"], "in the city's time"
+
+
+async def test_a_question_is_told_with_its_time_and_its_lapse_to_the_liaison_alone(desk: Desk) -> None:
+    story, by = desk.story(), datetime(2022, 10, 25, 8, 30, tzinfo=UTC)
+    await desk.take(story.received(), story.triaged(), story.assigned(), story.accepted())
+    said: dict[str, Any] = {"text_id": new_id(), "text_hash": "beef", "policy_version": "1"}
+    await desk.take(story.of_task(w.ResidentQuestioned, number=1, answer_by=by, **said))
+    await desk.take(story.of_task(w.QuestionLapsed, number=1))
+    notices = await desk.notices(resident(story.id), story.id)
+    assert words(notices) == ["received", "assigned", "questioned"]
+    assert "10月25日 16:30" in notices[2]["text"]["zh"]
+    assert "Central Hospital" in notices[2]["text"]["en"]
+    assert words(await desk.notices(handler(HOSPITAL)))[-1] == "question_lapsed"
 
 
 async def test_danger_to_life_is_told_at_once_and_once(desk: Desk) -> None:

@@ -117,6 +117,8 @@ EXAMPLES: list[Fact] = [
     w.TaskExtended.model_validate(
         LEAD | SAID | {"stage": Stage.ANSWERED, "before": AT, "due_at": AT, "policy_version": "2026-11-25"}
     ),
+    w.ResidentQuestioned.model_validate(LEAD | SAID | {"number": 1, "answer_by": AT, "policy_version": "2026-11-25"}),
+    w.QuestionLapsed.model_validate(LEAD | {"number": 1}),
     w.TaskArbitrated.model_validate(LEAD | {"returns": 2}),
     w.TaskSupervised.model_validate(
         LEAD

@@ -116,6 +116,16 @@ def test_nobody_missed_what_passed_before_the_clock_was_watched() -> None:
     assert walk(one, Colour.RED, START + minutes(505)) == [(500, Nudge(1, 0)), (500, Escalation())]
 
 
+def test_at_another_pace_the_next_nudge_comes_one_span_after_the_last() -> None:
+    """Of another colour, or at a level of emergency; none is swallowed because many came at the quicker pace."""
+    one = clock(10)
+    walk(one, Colour.RED, START + minutes(60))
+    assert one.nudges == 6
+    at = next(at for at, ring in one.upcoming(POLICY, Colour.YELLOW) if isinstance(ring, Nudge))
+    assert at == START + minutes(60 + 60)
+    assert one.ring(POLICY, Colour.YELLOW, at)[0] == Nudge(7, 0)
+
+
 def test_a_nudge_by_hand_counts_and_moves_no_other() -> None:
     one = clock(120)
     one.nudge_by_hand()

@@ -9,7 +9,7 @@ from followup.model import Case, Stratum, fold
 from followup.plan import Plan
 from shared.contracts import Event, Fact
 from shared.contracts import requests as r
-from shared.contracts.casework import TaskSupervised
+from shared.contracts.casework import QuestionLapsed, ResidentQuestioned, TaskExtended, TaskSupervised
 from shared.contracts.vocabulary import (
     Addressee,
     Category,
@@ -180,6 +180,19 @@ class Story:
             **self._task("central-hospital"),
         )
         return self.add(fact, after)
+
+    def questioned(self, after: float = 0) -> "Story":
+        said: dict[str, Any] = {"text_id": new_id(), "text_hash": "t", "policy_version": "1"}
+        fact = ResidentQuestioned(number=1, answer_by=self.now + minutes(60), **said, **self._task("central-hospital"))
+        return self.add(fact, after)
+
+    def extended(self, by_minutes: float) -> "Story":
+        said: dict[str, Any] = {"text_id": new_id(), "text_hash": "t", "policy_version": "1"}
+        moved: dict[str, Any] = {"before": self.now + minutes(60), "due_at": self.now + minutes(60 + by_minutes)}
+        return self.add(TaskExtended(stage=Stage.ANSWERED, **moved, **said, **self._task("central-hospital")))
+
+    def question_lapsed(self) -> "Story":
+        return self.add(QuestionLapsed(number=1, **self._task("central-hospital")))
 
     def answered(
         self, after: float = 0, fulfil_by: datetime | None = None, organisation: str = "central-hospital"

@@ -163,6 +163,15 @@ def test_the_earliest_promise_holds(plan: Plan, again: int, due_after: int) -> N
     assert [counted(plan, story, due_after - 1).due, counted(plan, story, due_after).due] == [0, 1]
 
 
+@pytest.mark.parametrize(("answered_at", "on_time"), [(99, 1), (101, 0)])
+def test_an_extension_never_flatters_the_on_time_rate(plan: Plan, answered_at: int, on_time: int) -> None:
+    story = Story().received().triaged(Colour.GREEN)
+    story.assigned(answer_by=story.began + minutes(100)).accepted().extended(900)
+    counts = counted(plan, story.answered(answered_at), answered_at)
+    assert (counts.due, counts.answered, counts.on_time) == (1, 1, on_time)
+    assert counted(plan, story, 9999).on_time == on_time
+
+
 @pytest.mark.parametrize(("after", "on_time"), [(120, 1), (121, 0)])
 def test_an_answer_makes_it_due_at_once_and_is_on_time_or_not(plan: Plan, after: int, on_time: int) -> None:
     counts = counted(plan, Story().begun(Colour.RED).answered(after), after)

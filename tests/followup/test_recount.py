@@ -85,6 +85,10 @@ FACTS: st.SearchStrategy[Tell] = st.one_of(
     st.just(lambda s: s.assisted()),
     st.just(lambda s: s.accepted()),
     st.just(lambda s: s.contacted()),
+    st.just(lambda s: s.questioned()),
+    st.just(lambda s: s.question_lapsed()),
+    st.builds(lambda by: lambda s: s.extended(by), st.integers(1, 900)),
+    st.just(lambda s: s.add(AMENDED)),
     st.just(lambda s: s.recalled()),
     st.builds(lambda by: lambda s: s.answered(fulfil_by=s.now + minutes(by) if by > 0 else None), FAR),
     st.just(lambda s: s.fulfilled()),
@@ -97,10 +101,13 @@ FACTS: st.SearchStrategy[Tell] = st.one_of(
     st.builds(lambda reason: lambda s: s.add(rejected(reason)), st.sampled_from(RejectionReason)),
     st.just(lambda s: s.add(r.RequestArchived())),
 )  # fmt: skip
+AMENDED: Fact = r.RequestAmended(text_id=new_id(), text_hash="h")
 USUAL: list[Tell] = [
     lambda s: s.triaged(Colour.YELLOW),
     lambda s: s.assigned(),
     lambda s: s.accepted(),
+    lambda s: s.questioned(),
+    lambda s: s.add(AMENDED),
     lambda s: s.answered(fulfil_by=s.now + minutes(60)),
     lambda s: s.fulfilled(),
     lambda s: s.add(r.RequestDisputed(reason=DisputeReason.NOT_SOLVED)),

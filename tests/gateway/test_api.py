@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.gateway.shown import WORDS
+from services.gateway.disclosed import WORDS
 from shared.contracts import FACTS
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import (
     Addressee,
@@ -166,6 +167,33 @@ async def test_a_disputed_answer_does_not_stand(gateway: Gateway, eventful: Hist
 
 
 # Reading what was just written
+
+
+async def test_a_question_is_shown_with_who_waits_until_the_resident_has_answered(gateway: Gateway) -> None:
+    history, text_id = History(gateway.builder).in_hand(), new_id()
+    said: dict[str, Any] = {
+        "number": 1,
+        "answer_by": START + timedelta(hours=2),
+        "policy_version": "1",
+        "text_hash": "h",
+    }
+    history.add(w.ResidentQuestioned(**history.task(), **said, text_id=text_id), 20)
+    history.text(TextKind.NOTE, "请问是哪一针?", text_id)
+    await gateway.take(*history.new())
+    document = await shown(gateway, history.resident, history)
+    assert (document["question"]["text"], document["question"]["organisation"]) == ("请问是哪一针?", HOSPITAL)
+    assert document["question"]["answer_by"] == "2026-03-02T10:00:00Z"
+    assert (document["holder"]["kind"], document["holder"]["name"]) == ("resident", "resident")
+    assert document["holder"]["title"]["zh"] == "求助人"
+    assert document["promises"]["answer_by"] == "2026-03-02T10:00:00Z", "as before: no promise waits"
+    history.add(r.RequestAmended(text_id=new_id(), text_hash="h"), 30)
+    await gateway.take(*history.new())
+    document = await shown(gateway, history.resident, history)
+    assert document["question"] is None
+    assert [(s["kind"], s["seconds"]) for s in document["ledger"]["spans"] if s["seconds"]][:2] == [
+        ("organisation", 1200.0), ("resident", 1800.0)
+    ]  # fmt: skip
+    assert document["holder"]["name"] == HOSPITAL
 
 
 async def test_an_unknown_request_is_not_waited_for(gateway: Gateway) -> None:

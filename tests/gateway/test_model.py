@@ -1,6 +1,7 @@
 """What the read side makes of a history: what is owed, who is at it, how urgent it is."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,11 @@ from services.gateway import model
 from services.gateway.model import HistoryWithoutBeginning, View, advance, as_receipt, is_overdue, next_due, promises
 from services.gateway.store import VIEWS
 from shared.contracts import Fact
+from shared.contracts import casework as w
 from shared.contracts import requests as r
 from shared.contracts.vocabulary import Colour, Decider, DisputeReason, Medium, Outcome, ReturnReason, Role, Stage
 from shared.contracts.vocabulary import WithdrawalReason as W
+from shared.ids import new_id
 from tests.gateway.histories import HOSPITAL, PHARMACY, TRANSPORT, History
 from tests.support.builders import START, Builder
 
@@ -105,6 +108,26 @@ def test_a_dispute_takes_the_answer_back_and_new_promises_come() -> None:
     assert promises(view) == {}
     view = view_of(history.assigned(minutes=1), view)
     assert promises(view).keys() == {"accept_by", "contact_by", "answer_by"}
+
+
+def test_an_extension_moves_the_promise_and_keeps_what_was_promised_first() -> None:
+    history = new().in_hand()
+    view = view_of(history)
+    first = view.answer_by
+    assert first is not None
+    assert view.first_answer_by is None
+    moved: dict[str, Any] = {
+        "stage": Stage.ANSWERED,
+        "before": first,
+        "due_at": first + minutes(60),
+        "policy_version": "1",
+    }
+    said: dict[str, Any] = {"text_id": new_id(), "text_hash": "h"}
+    view = view_of(history.add(w.TaskExtended(**history.task(), **moved, **said)), view)
+    assert promises(view)["answer_by"] == first + minutes(60)
+    assert view.first_answer_by == first
+    view = view_of(history.answered().add(r.RequestDisputed(reason=DisputeReason.NOT_SOLVED)), view)
+    assert view.first_answer_by is None, "the promises are new ones"
 
 
 def test_the_tasks_say_who_is_at_it_and_who_was() -> None:
