@@ -1,13 +1,11 @@
 """`heed`: arguments in, text out. Run the system, follow its events, decide on what is parked, manage tokens."""
 
 import asyncio
-import dataclasses
 import sys
-from collections.abc import Coroutine, Iterable
-from functools import partial
+from collections.abc import Coroutine
 from pathlib import Path
-from time import perf_counter
-from typing import Any, cast
+from types import ModuleType
+from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
@@ -15,19 +13,9 @@ import click
 import pydantic
 import uvloop
 
-from dispatch.capacity import Row, enough_of, find_enough, try_out, with_a_third_silent
-from dispatch.chart import answer, assumptions, legend, page, table
-from dispatch.clocks import ClockPolicy
-from dispatch.files import FileKind, parse
-from dispatch.scenario import SCENARIOS
-from services.bulletin_cli import bulletin
 from services.client import Remote, tail_events
-from services.directory_cli import apply, drill, export
 from services.gateway.routes import GATEWAY
 from services.gateway.routes import SERVICES as INSIDE
-from services.lookback_cli import draw, retrospective
-from services.triage_cli import triage
-from services.verify.command import verify
 from shared.contracts.vocabulary import Category, Colour
 from shared.settings import SettingMissing, Settings, required
 from shared.telemetry import configure_logs
@@ -54,19 +42,55 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
         raise click.ClickException(str(failed)) from failed
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+LATE = ("apply", "bulletin", "draw", "drill", "export", "retrospective", "simulate", "triage", "verify")
+
+
+class Main(click.Group):
+    """Loads what a command needs when it is called: all of it together would take seconds at each call of any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all, by the alphabet."""
+        return sorted([*super().list_commands(ctx), *LATE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        return _load(cmd_name) if cmd_name in LATE else super().get_command(ctx, cmd_name)
+
+
+def _load(name: str) -> click.Command:
+    module: ModuleType
+    match name:
+        case "apply" | "drill" | "export":
+            from services import directory_cli
+
+            module = directory_cli
+        case "draw" | "retrospective":
+            from services import lookback_cli
+
+            module = lookback_cli
+        case "bulletin":
+            from services import bulletin_cli
+
+            module = bulletin_cli
+        case "simulate":
+            from services import simulation_cli
+
+            module = simulation_cli
+        case "triage":
+            from services import triage_cli
+
+            module = triage_cli
+        case _:
+            from services.verify import command
+
+            module = command
+    found: click.Command = getattr(module, name)
+    return found
+
+
+@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Heed: every call for help gets an answer."""
-
-
-main.add_command(triage)
-main.add_command(draw)
-main.add_command(retrospective)
-main.add_command(verify)
-main.add_command(bulletin)
-main.add_command(apply)
-main.add_command(export)
-main.add_command(drill)
 
 
 @main.command()
@@ -74,7 +98,7 @@ main.add_command(drill)
 @click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
 def run(port: int | None, var: Path | None) -> None:
     """Run everything in one process, with a PostgreSQL of its own unless HEED_POSTGRES names one."""
-    from services import standalone  # noqa: PLC0415 every service comes with it, which no call to a running Heed needs
+    from services import standalone
 
     settings = read_settings(port=port, var=var)
 
@@ -90,7 +114,7 @@ def run(port: int | None, var: Path | None) -> None:
 @click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
 def serve(service: str, port: int | None) -> None:
     """Run one service in a process of its own; HEED_DATABASE, HEED_BUS and the secrets must be set."""
-    from services import standalone  # noqa: PLC0415 as above
+    from services import standalone
 
     settings = read_settings(port=port)
 
@@ -184,7 +208,7 @@ def issue(kind: str, name: str | None, organisation: str | None, area: str | Non
 @token.command()
 def first() -> None:
     """Issue a supervisor's key where none has one, by the gateway's HEED_DATABASE, and print it, this once."""
-    from services import installation  # noqa: PLC0415 no call to a running Heed needs it
+    from services import installation
 
     settings = read_settings()
 
@@ -215,7 +239,7 @@ def revoke(key_id: str) -> None:
 @click.option("--postgres", "server", default="postgres:5432", show_default=True, help="Where the databases will be.")
 def write_secrets(folder: Path, server: str) -> None:
     """Write the secrets that services of their own need into a folder for each; what is there stays."""
-    from services import installation  # noqa: PLC0415 no call to a running Heed needs it
+    from services import installation
 
     try:
         for path in installation.write_secrets(folder, server):
@@ -228,7 +252,7 @@ def write_secrets(folder: Path, server: str) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def databases(folder: Path) -> None:
     """Make the role and the database of each service, as FOLDER names them, on the server HEED_POSTGRES."""
-    from services import installation  # noqa: PLC0415 no call to a running Heed needs it
+    from services import installation
 
     settings = read_settings()
 
@@ -271,61 +295,13 @@ def explain(need: tuple[str, ...], **asked: str | float | None) -> None:
 
 
 @main.command()
-@click.option("--scenario", "name", type=click.Choice(sorted(SCENARIOS)), default="lockdown", show_default=True)
-@click.option("--load", type=click.FloatRange(0.01, 100), default=1.0, show_default=True, help="Times the requests.")
-@click.option("--liaisons", type=click.IntRange(1, 2000), help="On duty at any moment, to begin with.")
-@click.option("--silent", type=click.FloatRange(0, 1), help="The share of liaisons who never act.")
-@click.option(
-    "--wanted", type=click.FloatRange(0.01, 1), default=0.95, show_default=True, help="Share answered in time."
-)
-@click.option("--once", is_flag=True, help="Only this one run; do not look for how many would be enough.")
-@click.option("--clocks", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The city's clocks.yaml.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with charts.")
-@click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="Refine no longer than this.")
-def simulate(name: str, load: float, wanted: float, once: bool, html: Path | None, seconds: int, **more: Any) -> None:
-    """Try a city on a virtual clock, with the real model: how many liaisons does a load take, where does it break?"""
-    given = {field: more[field] for field in ("liaisons", "silent") if more[field] is not None}
-    scenario = dataclasses.replace(SCENARIOS[name].at_load(load), **given)
-    file = more["clocks"] or read_settings().city_dir / "clocks.yaml"
-    clocks = cast("ClockPolicy", parse(FileKind.CLOCKS, file.read_text(encoding="utf-8")))
-    began = perf_counter()
-    half, whole = (partial(_is_before, began + share * seconds) for share in (0.5, 1))
-    rows = _shown_as_they_come([try_out(scenario, clocks)] if once else find_enough(scenario, clocks, wanted, half))
-    enough = None if once or more["silent"] is not None else enough_of(rows, wanted)
-    silent = _shown_as_they_come(with_a_third_silent(enough, clocks, wanted, whole)) if enough else []
-    took = perf_counter() - began
-    said = answer(rows, wanted, silent)
-    hours = sum(len(row.backlog) for row in (*rows, *silent))
-    click.echo(f"{table([*rows, *silent])}\n{legend(scenario)}\n\n{said}")
-    click.echo(f"{hours} hours of the city in {took:.0f} s, {hours * 3600 / took:,.0f} times faster than life.")
-    if html is not None:
-        title = f"Heed: {name}, {load:g} times the load"
-        html.write_text(page(title, said, [*rows, *silent], assumptions(scenario), wanted), encoding="utf-8")
-        click.echo(f"Charts: {html}")
-
-
-def _is_before(moment: float) -> bool:
-    return perf_counter() < moment
-
-
-def _shown_as_they_come(found: Iterable[Row]) -> list[Row]:
-    """The rows by how many are on duty; each is told of when it is there."""
-    rows = []
-    for row in found:
-        rows.append(row)
-        said = "too few in time" if row.cut_short else f"{row.on_time_share:.1%} in time"
-        click.echo(f"{row.liaisons} on duty, {row.scenario.silent:.0%} never act: {said}", err=True)
-    return sorted(rows, key=lambda row: row.liaisons)
-
-
-@main.command()
 @click.option("--port", type=int, help="Port to listen on (HEED_PORT).")
 @click.option("--var", type=click.Path(path_type=Path), help="Folder for all state (HEED_VAR).")
 @click.option("--brokers", type=click.Choice(["1", "3"]), default="3", help="How many brokers.")
 @click.option("--replicas", type=click.IntRange(1, 8), default=2, help="How many replicas of each service.")
 def cluster(port: int | None, var: Path | None, brokers: str, replicas: int) -> None:
     """Run everything as a city does, on this machine: Kafka, PostgreSQL, two replicas of each service."""
-    from services.cluster import run as of_cluster  # noqa: PLC0415 no other command needs it
+    from services.cluster import run as of_cluster
 
     settings = read_settings(port=port, var=var)
 
@@ -343,8 +319,8 @@ def cluster(port: int | None, var: Path | None, brokers: str, replicas: int) -> 
 @click.option("--fetch", is_flag=True, help="Only fetch its jars, by Maven.")
 def kafka(brokers: str, var: Path | None, fetch: bool) -> None:
     """Run Kafka alone on this machine, until Ctrl-C."""
-    from services.cluster import run as of_cluster  # noqa: PLC0415 no other command needs it
-    from services.cluster.kafka import fetch_jars  # noqa: PLC0415
+    from services.cluster import run as of_cluster
+    from services.cluster.kafka import fetch_jars
 
     settings = read_settings(var=var)
     if fetch:
@@ -360,7 +336,7 @@ def kafka(brokers: str, var: Path | None, fetch: bool) -> None:
 @main.command()
 def status() -> None:
     """Show what runs: readiness, partitions, lag, outbox depth, parked events, oldest open timer."""
-    from services.cluster.status import read_states, table  # noqa: PLC0415 no other command needs it
+    from services.cluster.status import read_states, table
 
     remote = Remote.from_environment()
     states = asyncio.run(read_states(Settings().var, remote.base_url))
@@ -371,6 +347,6 @@ def status() -> None:
 @main.command()
 def demo() -> None:
     """Play 333 requests through a throwaway system, on a clock that runs fast."""
-    from services.demo import play  # noqa: PLC0415 it brings the sample with it, which no other command needs
+    from services.demo import play
 
     sys.exit(asyncio.run(play()))
