@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import asyncpg
 import sqlalchemy as sa
@@ -61,14 +62,20 @@ class Database:
     def __init__(self, url: str, connections: int = POOL_CONNECTIONS) -> None:
         """`url` is the service's own role and database, with all that libpq takes (`sslmode` …); opens nothing yet."""
         self.url = as_libpq(url)
+        self._made: WeakSet[asyncpg.Connection] = WeakSet()
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",  # SQLAlchemy reads no more of a URL than host and port
-            async_creator=partial(asyncpg.connect, self.url, server_settings=SESSION, timeout=CONNECT_SECONDS),
+            async_creator=self._connect,
             pool_size=connections,
             max_overflow=connections,
             pool_timeout=10,
             hide_parameters=True,  # whatever prints an error prints no values
         )
+
+    async def _connect(self) -> asyncpg.Connection:
+        made = await asyncpg.connect(self.url, server_settings=SESSION, timeout=CONNECT_SECONDS)
+        self._made.add(made)
+        return made
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -81,8 +88,11 @@ class Database:
             _open.reset(token)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; one that somebody has out, whom a cancellation cut off, is ended."""
         await self.engine.dispose()
+        for connection in list(self._made):
+            if not connection.is_closed():
+                connection.terminate()
 
 
 async def migrate(database: Database, folder: Path, version_table: str = "alembic_version") -> None:

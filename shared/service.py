@@ -19,6 +19,7 @@ from shared.bus.chosen import make_bus
 from shared.clock import Clock
 from shared.contracts import Fact
 from shared.database import Database, Transaction, migrate
+from shared.measuring import measure
 from shared.messaging import idempotency as keys
 from shared.messaging import parking
 from shared.messaging.arrivals import Arrivals
@@ -34,15 +35,7 @@ from shared.messaging.transient import is_transient
 from shared.messaging.work import Work, say_seen
 from shared.problems import CatchingUp, Problem
 from shared.settings import Settings, required
-from shared.telemetry import (
-    CONSUMER_LAG,
-    FACTS_STATED,
-    LOOP_FAILURES,
-    OLDEST_TIMER_AT,
-    OUTBOX_ROWS,
-    PARKED_EVENTS,
-    PARTITIONS_HELD,
-)
+from shared.telemetry import FACTS_STATED, LOOP_FAILURES
 from shared.tokens import IdentityReader
 from shared.web import Door, add_problem_handlers
 
@@ -103,6 +96,7 @@ class Service:
         self.timers = Timers(name, self.database, self.clock.now, fire) if fire else None
         self.relay = Relay(self.database, self.bus, self.instance, settings.lease_seconds, settings.poll_seconds)
         self._timer_set = asyncio.Event()
+        self._grouped: list[Grouped[Any, Any]] = []
         self._next_timer_at: Any = None
         self.is_ready = False
 
@@ -174,7 +168,9 @@ class Service:
 
     def grouped(self, verb: Callable[[Work, list[C]], Awaitable[Sequence[R | Problem]]]) -> Grouped[C, R]:
         """A verb over many commands at once, for calls that come together to share a transaction."""
-        return Grouped(self.database, lambda c: Work(c, self.clock.now(), self.name), verb, self.after)
+        made = Grouped(self.database, lambda c: Work(c, self.clock.now(), self.name), verb, self.after)
+        self._grouped.append(made)
+        return made
 
     def after(self, work: Work) -> None:
         """What follows the commit: relay what was stated, look at timers that were set."""
@@ -233,7 +229,11 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run until the block ends; then stop gracefully: finish what is in hand, hand over the leases."""
-        await self._start_or_close()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         loops = [
             asyncio.create_task(self._supervise(loop), name=f"{self.name}-{loop.__name__}") for loop in self._loops()
         ]
@@ -249,17 +249,15 @@ class Service:
             if self._on_stop:
                 await self._on_stop()
             await self._hand_over()
-            await self.bus.stop()
-            await self.database.close()
+            await self.stop()
             log.info("service_stopped", service=self.name)
 
-    async def _start_or_close(self) -> None:
-        try:
-            await self.start()
-        except BaseException:
-            await self.bus.stop()
-            await self.database.close()
-            raise
+    async def stop(self) -> None:
+        """Let go of everything, once the calls that share a transaction have their answers."""
+        for grouped in self._grouped:
+            await grouped.settle(self.settings.stop_seconds)
+        await self.bus.stop()
+        await self.database.close()
 
     async def _hand_over(self) -> None:
         with suppress(Exception):  # the leases run out by themselves
@@ -345,19 +343,7 @@ class Service:
 
     async def _measure(self) -> None:
         while True:
-            async with self.database.transaction() as connection:
-                rows = (await connection.execute(sa.select(sa.func.count()).select_from(outbox))).scalar_one()
-                count, _ = await parking.oldest_parked_at(connection)
-            OUTBOX_ROWS.labels(self.name).set(rows)
-            PARKED_EVENTS.labels(self.name).set(count)
-            if self.topics:
-                ends = await self.bus.ends(self.topics)
-                read = self.positions.read_from
-                CONSUMER_LAG.labels(self.name).set(sum(end - read[p] for p, end in ends.items() if p in read))
-                PARTITIONS_HELD.labels(self.name).set(len(read))
-            if self.timers:
-                due_at = await self.timers.next_due_at()
-                OLDEST_TIMER_AT.labels(self.name).set(due_at.timestamp() if due_at else 0)
+            await measure(self.name, self.database, self.bus, self.topics, self.positions, self.timers)
             await self.clock.pause(MEASURE_SECONDS)
 
     # The app

@@ -61,6 +61,11 @@ class Grouped(Generic[C, R]):
         say_seen(seen)
         return answer
 
+    async def settle(self, within_seconds: float) -> None:
+        """Return once every call has its answer, or after this time."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=within_seconds)
+
     async def _drain(self) -> None:
         while self._waiting:
             await self._together(self._next())

@@ -330,15 +330,13 @@ async def other(harness: Harness) -> AsyncIterator[Harness]:
     second = other_process(harness)
     await second.service.start()
     yield second
-    await second.service.bus.stop()
-    await second.service.database.close()
+    await second.service.stop()
 
 
 async def test_a_drill_survives_a_restart_between_asking_and_its_end(story: Story) -> None:
     drill = await begin(story)
     await answer(story, drill, liaison(OWN))
-    await story.harness.service.bus.stop()
-    await story.harness.service.database.close()
+    await story.harness.service.stop()
     story.harness.clock.turn(days=2)  # nothing runs at its end
     after = other_process(story.harness)
     await after.service.start()
@@ -350,8 +348,7 @@ async def test_a_drill_survives_a_restart_between_asking_and_its_end(story: Stor
     async with after.client(OPERATOR) as client:
         shown = (await client.get("/v1/drills")).json()["items"]
     assert [datetime.fromisoformat(one["asked_at"]) - START for one in shown] == [WEEK, timedelta(0)]
-    await after.service.bus.stop()
-    await after.service.database.close()
+    await after.service.stop()
 
 
 async def test_two_replicas_close_a_drill_once(story: Story, other: Harness) -> None:

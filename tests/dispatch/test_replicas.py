@@ -30,8 +30,7 @@ async def replica(harness: Harness) -> AsyncIterator[Harness]:
     second = Harness(app, harness.clock)
     await second.service.start()
     yield second
-    await second.service.bus.stop()
-    await second.service.database.close()
+    await second.service.stop()
 
 
 async def accept(at: Harness, who: Principal, task: dict[str, object]) -> int:

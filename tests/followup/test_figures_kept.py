@@ -268,6 +268,5 @@ async def test_requests_of_an_older_version_are_counted_again(postgres: Postgres
         await harness.turn(to=datetime(2036, 1, 1, tzinfo=UTC))
         totals = (await get(harness, "/v1/figures"))["figures"]["totals"]
     finally:
-        await harness.service.bus.stop()
-        await harness.service.database.close()
+        await harness.service.stop()
     assert (totals["received"], totals["withdrawn"], totals["nudges"]) == (1, 1, 0)

@@ -162,8 +162,7 @@ async def test_who_takes_a_partition_over_goes_on_with_its_hash(reading: Harness
         reading.clock.turn(minutes=2)
         assert await seal(reading) == []
     finally:
-        await second.service.bus.stop()
-        await second.service.database.close()
+        await second.service.stop()
 
 
 async def test_sealing_that_comes_to_an_old_log_begins_where_followup_stands(reading: Harness) -> None:

@@ -57,8 +57,7 @@ async def test_what_was_there_before_is_there_after(postgres: PostgresServer, tm
     await service.start()
     async with database.transaction() as connection:
         policy, visit = await find_policy(connection), await find_visit(connection, visit_id)
-    await service.bus.stop()
-    await service.database.close()
+    await service.stop()
     await database.close()
     assert policy is not None
     assert (policy.plan, policy.seed) == (plan, b"secret")

@@ -11,6 +11,7 @@ from shared.contracts import encode
 from shared.contracts.operations import AlarmRaised, EventDropped, EventParked, EventRetried
 from shared.contracts.requests import RequestArchived, RequestMerged, RequestWithdrawn
 from shared.contracts.vocabulary import WithdrawalReason
+from shared.database import Database
 from shared.identity import ANONYMOUS, Kind, Principal
 from shared.ids import new_id
 from shared.messaging.tables import outbox
@@ -271,3 +272,19 @@ async def test_it_runs_and_relays_and_hears_itself(postgres: PostgresServer) -> 
             await eventually(lambda: words(harness, made["id"]), lambda seen: len(seen) == 2)
             assert "heed_facts_stated_total" in (await client.get("/metrics")).text
         assert await harness.rows(sa.select(outbox)) == []
+
+
+async def test_what_callers_share_is_done_before_the_service_lets_go(postgres: PostgresServer) -> None:
+    async with Harness.start(noting.build, postgres) as harness:
+        url = harness.service.settings.database
+        calls = [asyncio.create_task(harness.app.state.grouped(word)) for word in ("a", "b")]
+        await asyncio.sleep(0)  # noqa: TID251 a step of the loop, in which they begin
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    assert url is not None
+    database = Database(url)
+    async with database.transaction() as connection:
+        kept = (await connection.execute(sa.select(notes.c.word))).scalars().all()
+    await database.close()
+    assert sorted(kept) == ["a", "b"]

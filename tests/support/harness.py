@@ -69,8 +69,7 @@ class Harness:
         try:
             yield harness
         finally:
-            await harness.service.bus.stop()
-            await harness.service.database.close()
+            await harness.service.stop()
 
     @classmethod
     async def _migrated(cls, build: Build, postgres: PostgresServer) -> str:
@@ -80,8 +79,7 @@ class Harness:
             url = await postgres.fresh_database(name)
             service: Service = build(test_settings(database=url, bus=url), TurnedClock(START)).state.service
             await service.start()
-            await service.bus.stop()
-            await service.database.close()
+            await service.stop()
             postgres.templates[name] = url
         return postgres.templates[name]
 
