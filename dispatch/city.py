@@ -4,7 +4,7 @@ The models here are the entries of directory.yaml and areas.yaml, and the bodies
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -23,6 +23,7 @@ from pydantic import (
     model_serializer,
 )
 
+from shared.areas import upwards
 from shared.contracts.shapes import Geometry, Ring, Shape, shape_of
 from shared.contracts.vocabulary import Category
 
@@ -186,18 +187,6 @@ class Area(Entry):
         return shape_of(self.polygon, self.shape)
 
 
-def upwards(area: str) -> Iterator[str]:
-    """The area, then each one it lies in, up to the city."""
-    while area:
-        yield area
-        area = area.rpartition("/")[0]
-
-
-def lies_in(area: str | None, wider: str) -> bool:
-    """Whether `area` is `wider` or lies in it."""
-    return area is not None and (area == wider or area.startswith(f"{wider}/"))
-
-
 @dataclass(frozen=True, slots=True)
 class OnDuty:
     """A person who can be given a task now."""
@@ -258,7 +247,7 @@ class City:
 
     def knowing(self, people: Sequence[str], area: str | None) -> tuple[Sequence[str], str | None]:
         """Of these people, those named for the smallest area around a place that has any, and that area; else all."""
-        for wider in upwards(area or ""):
+        for wider in upwards(area):
             known = self.areas.get(wider)
             if known is not None and (named := [person for person in people if person in known.people]):
                 return named, wider

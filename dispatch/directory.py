@@ -8,7 +8,7 @@ from typing import Any
 from dispatch import drill_store, entry_store, store
 from dispatch.access import check_reads_directory, check_writes_directory
 from dispatch.answers import Applied, EntryHistory, EntryKept
-from dispatch.city import Area, City, Liaison, Organisation, Shift, lies_in
+from dispatch.city import Area, City, Liaison, Organisation, Shift
 from dispatch.clocks import ClockPolicy
 from dispatch.differences import Change, differences
 from dispatch.drills import BEGINS, DRILL, next_drill
@@ -33,6 +33,7 @@ from dispatch.files import FileKind, InvalidFile, disagreements
 from dispatch.routing import Duty, RoutingPolicy
 from dispatch.shapes import flaws
 from dispatch.surge import NoSuchLevel, SurgeShown
+from shared.areas import lies_in
 from shared.contracts.directory import AreaRecorded, DirectoryFact, Named, OrganisationRecorded, PolicyRecorded
 from shared.database import Transaction
 from shared.identity import Principal

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from dispatch.city import OnDuty, lies_in
+from dispatch.city import OnDuty
 from dispatch.routing import OWN, Duty, Rule, Serves
+from shared.areas import lies_in
 from shared.contracts.vocabulary import Category, Colour
 
 

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from dispatch.city import AreaId, City, Entry, Id, OnDuty, Post, lies_in
+from dispatch.city import AreaId, City, Entry, Id, OnDuty, Post
 from dispatch.clocks import WHOLE, ClockPolicy
 from dispatch.playbooks import Playbook
+from shared.areas import lies_in
 from shared.contracts.vocabulary import Category, Colour
 
 BACKSTOP = "backstop"

@@ -8,7 +8,8 @@ import shapely
 from shapely.geometry import shape as surface_of
 from shapely.geometry.base import BaseGeometry
 
-from dispatch.city import Area, upwards
+from dispatch.city import Area
+from shared.areas import upwards
 from shared.contracts.shapes import ERROR_METRES, METRES_PER_DEGREE, Geometry, Ring, rings
 
 MOST_CORNERS = 10_000

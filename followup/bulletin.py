@@ -16,6 +16,7 @@ from followup.definitions import VERSION
 from followup.figures import NOTHING, Counts, Figures, figures, sentence, total
 from followup.recount import Row, grouped, sketches
 from followup.stages import StageTimes, by_stage
+from shared.areas import upwards
 from shared.contracts import requests as r
 from shared.contracts.directory import Named
 from shared.contracts.envelope import Event, Fact
@@ -113,12 +114,7 @@ class Bulletin:
     def ids(self) -> set[str]:
         """The organisations and areas whose names are wanted."""
         values = [line.value for name in NAMED for line in self.groups[name] if line.value]
-        return {step for value in values for step in path(value)}
-
-
-def path(area: str) -> list[str]:
-    """An area after those it lies in: `a/b` after `a`."""
-    return ["/".join(area.split("/")[:n]) for n in range(1, area.count("/") + 2)]
+        return {step for value in values for step in upwards(value)}
 
 
 def make(

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from followup.bulletin import NAMED, path
+from followup.bulletin import NAMED
 from followup.definitions import DEFINITIONS
 from followup.figures import percent as as_percent
+from shared.areas import upwards
 from shared.contracts.directory import Named
 from shared.contracts.vocabulary import Language
 from shared.rates import Rate
@@ -137,7 +138,7 @@ def called(dimension: str, value: str | None, names: Mapping[str, Named], lang: 
     """A dimension's value in words; an area with those it lies in below `above`; an id where there is no name."""
     if value is None or dimension not in NAMED:
         return say(VALUES, value, lang)
-    steps = [(step, names.get(step)) for step in path(value) if len(step) > len(above)]
+    steps = [(step, names.get(step)) for step in reversed(list(upwards(value))) if len(step) > len(above)]
     return " › ".join(getattr(name, lang) if name else step.rsplit("/", 1)[-1] for step, name in steps)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import ahocorasick
 from opencc import OpenCC
 
-from intake.shapes import parent
+from shared.areas import parent
 
 SHORTEST_NAME = 2
 _HAN = r"\u3400-\u9fff\U00020000-\U0003ffff"

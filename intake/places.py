@@ -4,13 +4,14 @@ A stated area is believed. Coordinates, the address, and where there is neither 
 narrower. Where they contradict each other it is the smallest area around all that it might be, and not sure.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from http import HTTPStatus
 
 from intake.naming import Mention, Names
-from intake.shapes import Shapes, common, is_within, parent
+from intake.shapes import Shapes
+from shared.areas import common, lies_in, upwards
 from shared.contracts.shapes import Geometry
 from shared.contracts.vocabulary import PlaceDoubt, PlaceSource
 from shared.problems import Problem
@@ -106,7 +107,7 @@ class Areas:
         mentions = [_nearby(mention, known) for mention in dict.fromkeys(self._names.mentions(words))]
         if not mentions:
             return NOWHERE
-        paths = {area: list(_upwards(area)) for mention in mentions for area in mention.areas}
+        paths = {area: list(upwards(area)) for mention in mentions for area in mention.areas}
         said = {area: sum(m.length for m in mentions if not m.areas.isdisjoint(path)) for area, path in paths.items()}
         most = max(said.values())
         best = [area for area in sorted(paths) if said[area] == most]
@@ -115,12 +116,6 @@ class Areas:
         others = (m.areas for m in mentions if all(m.areas.isdisjoint(paths[area]) for area in best))
         around = common(best + [area for areas in others for area in areas])
         return Place(around, PlaceSource.ADDRESS, SURE_AMBIGUOUS, PlaceDoubt.NAMES) if around else NOWHERE
-
-
-def _upwards(area: str | None) -> Iterator[str]:
-    while area:
-        yield area
-        area = parent(area)
 
 
 def _nearby(mention: Mention, known: str | None) -> Mention:
@@ -133,7 +128,7 @@ def _nearby(mention: Mention, known: str | None) -> Mention:
 
 def _agree(area: str, other: str) -> bool:
     """Whether one lies in the other."""
-    return is_within(area, other) or is_within(other, area)
+    return lies_in(area, other) or lies_in(other, area)
 
 
 def _joined(found: Place, other: Place) -> Place:
@@ -143,7 +138,7 @@ def _joined(found: Place, other: Place) -> Place:
     if found.area == other.area:
         return max(found, other, key=lambda place: place.confidence)
     if _agree(found.area, other.area):
-        return other if is_within(other.area, found.area) else found
+        return other if lies_in(other.area, found.area) else found
     around = common((found.area, other.area))
     if around is None:
         return replace(NOWHERE, doubt=PlaceDoubt.CONFLICT)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from shared.areas import common
 from shared.contracts.shapes import ERROR_METRES, METRES_PER_DEGREE, Geometry, Polygon, rings
 
 SHORTEST_RING = 4
@@ -105,22 +106,3 @@ def _scale(latitude: float) -> tuple[float, float]:
 
 def _disc(longitude: float, latitude: float, radius_m: float) -> shapely.Polygon:
     return shapely.Polygon(_CIRCLE * radius_m / _scale(latitude) + (longitude, latitude))
-
-
-def is_within(area: str, around: str) -> bool:
-    """Whether the area is that one or lies in it."""
-    return area == around or area.startswith(f"{around}/")
-
-
-def parent(area: str) -> str | None:
-    """The area around it; None for the city."""
-    return area.rpartition("/")[0] or None
-
-
-def common(areas: Iterable[str]) -> str | None:
-    """The smallest area around all of them; None where there is none."""
-    first, *others = areas
-    around: str | None = first
-    while around and not all(is_within(area, around) for area in others):
-        around = parent(around)
-    return around

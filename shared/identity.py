@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from shared.areas import lies_in
+
 
 class Kind(StrEnum):
     """The kinds of principal."""
@@ -50,9 +52,7 @@ class Principal:
 
     def covers(self, area: str | None) -> bool:
         """Whether `area` is this grid worker's area or lies in it."""
-        if self.area is None or area is None:
-            return False
-        return area == self.area or area.startswith(f"{self.area}/")
+        return self.area is not None and lies_in(area, self.area)
 
 
 ANONYMOUS = Principal(kind=Kind.ANONYMOUS, id="anonymous")

@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from intake.shapes import Shapes, common
+from intake.shapes import Shapes
+from shared.areas import common
 from shared.contracts.shapes import METRES_PER_DEGREE, Geometry, Polygon, Shape, shape_of
 
 METRE = 1 / METRES_PER_DEGREE
