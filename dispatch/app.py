@@ -6,13 +6,11 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import Gauge
 
 from dispatch import (
     api,
     casework_api,
     directory,
-    drill_store,
     drilling,
     handlers,
     improvement_api,
@@ -28,8 +26,6 @@ from shared.contracts.lookback import RequestInspected
 from shared.service import Service
 from shared.settings import Settings
 
-UNREACHED = Gauge("heed_drill_unreached", "People who did not answer the last reachability drill.")
-COUNT_SECONDS = 15.0
 log = structlog.get_logger()
 
 
@@ -46,7 +42,7 @@ def build(settings: Settings, clock: Clock | None = None) -> FastAPI:
         handles=(*handlers.HANDLES, RequestInspected),
         recalls=RECALLS,
         fire=partial(drilling.fire, desk),
-        background=(count_unreached, Measures(desk).keep_measures),
+        background=[Measures(desk).keep_measures],
         on_start=apply_city,
     )
     app = service.app(api.router, casework_api.router, improvement_api.router, upkeep_api.router)
@@ -61,13 +57,6 @@ async def apply_city(service: Service) -> None:
     texts = await asyncio.to_thread(read_city, service.settings.city_dir)
     if await service.command(directory.apply_first, texts):
         log.info("city_applied", service=service.name)
-
-
-async def count_unreached(service: Service) -> None:
-    """Keep the gauge of those who did not answer the last drill."""
-    while True:
-        UNREACHED.set(len(await service.query(drill_store.last_unreached)))
-        await service.clock.pause(COUNT_SECONDS)
 
 
 def read_city(folder: Path) -> dict[FileKind, str]:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from dispatch.store import At, metadata
 from shared.database import Transaction
+from shared.rows import by_column, given
 
 
 def _entry_columns(*, is_history: bool) -> list[sa.Column[Any]]:
@@ -126,15 +127,20 @@ async def raise_revision(connection: Transaction) -> None:
     await connection.execute(sa.update(city).values(revision=city.c.revision + 1))
 
 
+_confirmed = given(entries, "kind", "id", "assured_at")
+ASSURE = (
+    sa.update(entries)
+    .where(entries.c.kind == _confirmed.c.kind, entries.c.id == _confirmed.c.id, entries.c.content.is_not(None))
+    .where(sa.func.coalesce(entries.c.assured_at, _confirmed.c.assured_at) <= _confirmed.c.assured_at)
+    .values(assured_at=_confirmed.c.assured_at, assured_by=sa.bindparam("by", type_=sa.Text))
+)
+
+
 async def assure(connection: Transaction, at: Mapping[tuple[str, str], datetime], by: str) -> None:
     """Note when entries (kind, id) were confirmed to be right; never earlier than is known. They stay as they are."""
-    for (kind, entry_id), moment in sorted(at.items()):
-        await connection.execute(
-            sa.update(entries)
-            .where(entries.c.kind == kind, entries.c.id == entry_id, entries.c.content.is_not(None))
-            .where(sa.func.coalesce(entries.c.assured_at, moment) <= moment)
-            .values(assured_at=moment, assured_by=by)
-        )
+    rows = [{"kind": kind, "id": entry_id, "assured_at": moment} for (kind, entry_id), moment in sorted(at.items())]
+    if rows:
+        await connection.execute(ASSURE, by_column(("kind", "id", "assured_at"), rows) | {"by": by})
 
 
 async def first_applied_at(connection: Transaction, kind: str, entry_id: str) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Metrics of dispatch: how often the first route was right, and whether each organisation keeps up with what comes.
+"""Metrics of dispatch: how often the first route was right, who was not reached, and who keeps up with what comes.
 
 Counted once in a while and kept, so that a scrape costs nothing; labels are the organisations of the directory.
 """
@@ -9,6 +9,7 @@ from math import inf, nan
 from prometheus_client import Gauge
 
 from dispatch.directory import Desk
+from dispatch.drill_store import last_unreached
 from dispatch.handlers import first_route_rate, forecast
 from dispatch.surge import Backlog
 from shared.service import Service
@@ -23,6 +24,7 @@ FIRST_ROUTE_SHARE = Gauge(
     "heed_first_route_share",
     "Of the leads answered in a day, those that the first organisation answered.",
 )
+UNREACHED = Gauge("heed_drill_unreached", "People who did not answer the last reachability drill.")
 OPEN = Gauge("heed_backlog_requests", "Open requests that the organisation leads.", ["organisation"])
 ARRIVED = Gauge("heed_backlog_arrived_per_hour", "Requests that came to the organisation in an hour.", ["organisation"])
 ANSWERED = Gauge("heed_backlog_answered_per_hour", "Requests that it answered in an hour.", ["organisation"])
@@ -49,6 +51,7 @@ class Measures:
         now = service.clock.now()
         routed = await service.query(first_route_rate, now - ROUTED)
         FIRST_ROUTE_SHARE.set(nan if routed.value is None else routed.value)
+        UNREACHED.set(len(await service.query(last_unreached)))
         rows = await service.query(forecast, self._desk, now, SPEED)
         for row in rows:
             _set(row)
