@@ -60,3 +60,14 @@ async def test_an_organisation_that_is_gone_has_no_metrics(story: Story) -> None
     await service.command(apply_file, OPERATOR, FileKind.DIRECTORY, directory, False)
     await measures.count(service)
     assert gauge("heed_backlog_requests", "visitors") is None
+
+
+async def test_who_was_not_reached_is_in_the_metrics(story: Story) -> None:
+    measures, service = Measures(story.harness.app.state.desk), story.harness.service
+    await measures.count(service)
+    assert gauge("heed_drill_unreached") == 0
+    await story.harness.turn(days=8)
+    async with story.harness.client(OPERATOR) as client:
+        [drill] = (await client.get("/v1/drills")).json()["items"]
+    await measures.count(service)
+    assert gauge("heed_drill_unreached") == drill["missing"] > 0
